@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use wasser_sdk::{Context, DatasetSpec, Error, Mount, Result};
+use wasser_sdk::spec::free_name;
+use wasser_sdk::{Context, Error, Mount, Result};
 
 use crate::cache_sets;
 use crate::credentials::Credentials;
@@ -52,13 +53,14 @@ impl Sources {
                     format!("another mount is at {path} as well; give one of them a path"),
                 ));
             }
-            sources.add(dataset, mount, &field, path)?;
+            sources.add(ctx, mount, &field, path)?;
         }
         sources.part();
         Ok(sources)
     }
 
-    fn add(&mut self, dataset: &DatasetSpec, mount: &Mount, field: &str, path: String) -> Result<()> {
+    fn add(&mut self, ctx: &Context<Spec>, mount: &Mount, field: &str, path: String) -> Result<()> {
+        let dataset = ctx.dataset()?;
         let wrong = |message: &str| Error::invalid(format!("{field}.mountPoint"), message);
         let (scheme, rest) = mount
             .mount_point
@@ -95,9 +97,10 @@ impl Sources {
                         ),
                     ));
                 }
+                let taken = |name: &str| ctx.runtime.spec.volumes.iter().any(|volume| volume["name"] == name);
                 self.volumes.push(json!({
-                    "name": format!("ufs-{}", self.volumes.len()), "mountPath": directory, "source": volume,
-                    "readOnly": scheme == "pvc" && dataset.read_only(),
+                    "name": free_name(&format!("ufs-{}", self.volumes.len()), taken), "mountPath": directory, "source": volume,
+                    "readOnly": mount.read_only || scheme == "pvc" && dataset.read_only(),
                 }));
             }
             _ => return Err(wrong("is none of oss, s3, cos, obs, hdfs, http, https, pvc, local")),
@@ -165,6 +168,13 @@ impl Sources {
                 }
             }
         }
+    }
+
+    /// Reports whether a data source is a directory of nodes.
+    pub fn on_nodes(&self) -> bool {
+        self.volumes
+            .iter()
+            .any(|volume| volume["source"].get("hostPath").is_some())
     }
 
     /// Returns the properties of a client that reaches the data sources by itself.

@@ -33,6 +33,7 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host, allocate: Allocate<'_>) -> 
     let image = image(ctx, "smartdata", &spec.jindo_version, "JindoRuntime.spec.jindoVersion")?;
     let fuse_image = self::image(ctx, "fuse", &spec.fuse.version, "JindoRuntime.spec.fuse")?;
     let run_as = spec.run_as.clone().unwrap_or_default();
+    let own = volumes(spec, &store, &sources);
     let mut values = json!({
         "fullnameOverride": format!("{}-jindofs", ctx.name),
         "image": image.image, "imageTag": image.image_tag, "imagePullPolicy": image.image_pull_policy,
@@ -53,9 +54,9 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host, allocate: Allocate<'_>) -> 
         "logConfig": properties::of_log(spec),
         "fuseLogConfig": properties::of_client_log(spec),
         "mounts": mounts(&store),
-        "master": component(ctx, "master", &spec.master)?,
-        "worker": component(ctx, "worker", &spec.worker)?,
-        "fuse": component(ctx, "fuse", &spec.fuse)?,
+        "master": component(ctx, "master", &spec.master, &own)?,
+        "worker": component(ctx, "worker", &spec.worker, &own)?,
+        "fuse": component(ctx, "fuse", &spec.fuse, &own)?,
     });
     let names: Vec<String> = (0..masters)
         .map(|at| format!("{}-jindofs-master-{at}", ctx.name))
@@ -70,6 +71,12 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host, allocate: Allocate<'_>) -> 
     master["fileStoreProperties"] = json!(sources.properties);
     master["secretProperties"] = json!(sources.credentials.of_servers());
     master["cachesets"] = json!(sources.cache_sets);
+    // Directories of nodes exist only on the nodes that the Dataset names: the master reads them as
+    // the workers do.
+    let affinity = dataset.node_affinity.as_ref().filter(|_| sources.on_nodes());
+    if let Some(required) = affinity.and_then(|affinity| affinity.get("required")) {
+        master["nodeAffinity"] = required.clone();
+    }
     let worker = &mut values["worker"];
     worker["ports"] = json!({"rpc": ports.worker});
     worker["properties"] = json!(properties::of_workers(spec, &store, &ports));
@@ -167,8 +174,21 @@ fn image(ctx: &Context<Spec>, key: &str, asked: &Image, field: &str) -> Result<I
     Ok(image)
 }
 
-/// What all parts have.
-fn component(ctx: &Context<Spec>, name: &str, part: &Component) -> Result<Value> {
+/// Returns the names of the volumes that the chart adds to all roles.
+fn volumes(spec: &Spec, store: &Store, sources: &Sources) -> Vec<String> {
+    let mut names = vec!["bigboot-config".to_owned()];
+    names.extend((1..=store.roots.len()).map(|at| format!("datavolume-{at}")));
+    if !spec.hadoop_config.is_empty() {
+        names.push("hdfs-confs".into());
+    }
+    if !spec.secret.is_empty() || !sources.credentials.projections().is_empty() {
+        names.push("jindofs-secret-token".into());
+    }
+    names
+}
+
+/// What all parts have. `own` are the names of volumes that users must not take.
+fn component(ctx: &Context<Spec>, name: &str, part: &Component, own: &[String]) -> Result<Value> {
     let spec = &ctx.runtime.spec;
     let metadata = spec.pod_metadata.clone().overridden_by(&part.pod_metadata);
     let deprecated = merged(&spec.labels, &part.labels);
@@ -176,8 +196,12 @@ fn component(ctx: &Context<Spec>, name: &str, part: &Component) -> Result<Value>
         let message = "and podMetadata.labels are both set; move these labels to podMetadata";
         return Err(Error::invalid(format!("JindoRuntime.spec.{name}.labels"), message));
     }
+    let of_clients = ["jindofs-fuse-device", "jindofs-fuse-mount"];
+    let of_role = of_clients.iter().filter(|_| name == "fuse").copied();
+    let reserved: Vec<&str> = own.iter().map(String::as_str).chain(of_role).collect();
     let names = VolumeNames {
         volumes: &spec.volumes,
+        reserved: &reserved,
         ..VolumeNames::default()
     };
     let volumes = names.mounted(&format!("JindoRuntime.spec.{name}.volumeMounts"), &part.volume_mounts)?;

@@ -104,6 +104,16 @@ fn an_annotation_that_is_neither_true_nor_false() {
     json!({"master": {"disabled": true}, "worker": {"disabled": true}, "fuse": {"disabled": true}}),
     "fuse.disabled", "leaves nothing to run"
 )]
+#[case::volume_of_the_cache(
+    json!({"volumes": [{"name": "datavolume-1", "emptyDir": {}}],
+        "worker": {"volumeMounts": [{"name": "datavolume-1", "mountPath": "/a"}]}}),
+    "worker.volumeMounts[0].name", "another name"
+)]
+#[case::volume_of_clients(
+    json!({"volumes": [{"name": "jindofs-fuse-mount", "emptyDir": {}}],
+        "fuse": {"volumeMounts": [{"name": "jindofs-fuse-mount", "mountPath": "/a"}]}}),
+    "fuse.volumeMounts[0].name", "another name"
+)]
 #[case::policy(json!({"fuse": {"cleanPolicy": "Never"}}), "fuse.cleanPolicy", "OnDemand")]
 #[case::memory(
     json!({"tieredstore": {"levels": [{"mediumtype": "MEM", "path": "/dev/shm", "quota": "2Gi"}]},

@@ -26,9 +26,8 @@ pub fn add_cache(volumes: &mut Volumes, cache_dir: &str, store: &Store) {
         if !directory.starts_with('/') || volumes.mounts.iter().any(is_mounted) {
             continue;
         }
-        // The name must not be that of a volume of the user's, which can be another directory.
-        let name = volumes.free_name(&format!("cache-dir-{}", at + 1));
-        volumes.add(
+        let name = format!("cache-dir-{}", at + 1);
+        volumes.add_own(
             cache_volume(&name, directory, store),
             json!({"name": name, "mountPath": directory}),
         );

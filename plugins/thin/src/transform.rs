@@ -35,15 +35,15 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host) -> Result<Values> {
 
     let mut fuse_volumes = volumes::of(FUSE, &fuse.volume_mounts, &all_volumes)?;
     for (volume, mount) in host_volumes {
-        volumes::add_once(&mut fuse_volumes, volume, mount);
+        volumes::add_own(&mut fuse_volumes, volume, mount);
     }
     for secret in secrets::names(dataset) {
         let (volume, mount) = secrets::volume(&secret, false);
-        volumes::add_once(&mut fuse_volumes, volume, mount);
+        volumes::add_own(&mut fuse_volumes, volume, mount);
     }
     if let Some((secret, optional)) = claim::publish_secret(ctx, &profile.node_publish_secret_policy, &claim)? {
         let (volume, mount) = secrets::volume(&secret, optional);
-        volumes::add_once(&mut fuse_volumes, volume, mount);
+        volumes::add_own(&mut fuse_volumes, volume, mount);
     }
     check_clean_policy("ThinRuntime.spec.fuse.cleanPolicy", &fuse.clean_policy)?;
     let mut fuse_pod = pod(FUSE, &fuse, fuse_volumes, &cache)?;

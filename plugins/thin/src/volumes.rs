@@ -5,7 +5,7 @@ use wasser_sdk::spec::{VolumeNames, Volumes};
 use wasser_sdk::{Error, Result};
 
 /// The volumes that the chart adds.
-const RESERVED: &[&str] = &["thin-fuse-mount", "thin-conf", "cache-dir"];
+const RESERVED: &[&str] = &["thin-fuse-mount", "thin-conf"];
 
 /// Returns the mounts of a component, with those of `volumes` that they name.
 pub fn of(component: &str, mounts: &[Value], volumes: &[Value]) -> Result<Volumes> {
@@ -17,34 +17,29 @@ pub fn of(component: &str, mounts: &[Value], volumes: &[Value]) -> Result<Volume
     names.mounted(&format!("ThinRuntime.spec.{component}.volumeMounts"), mounts)
 }
 
-/// Adds a volume and its mount, unless there already is a volume of this name.
-pub fn add_once(volumes: &mut Volumes, volume: Value, mount: Value) {
-    let name = volume.get("name").and_then(Value::as_str).unwrap_or_default();
-    if !volumes.has_volume(name) {
-        volumes.add(volume, mount);
+/// Adds a volume of the pods themselves and its mount, unless something is mounted there already.
+pub fn add_own(volumes: &mut Volumes, volume: Value, mount: Value) {
+    if !volumes.mounts.iter().any(|taken| place(taken) == place(&mount)) {
+        volumes.add_own(volume, mount);
     }
 }
 
 /// Adds the directory of the cache on the node, unless the user mounts something there.
 pub fn add_cache(volumes: &mut Volumes, directory: &str) {
-    let mount_path = |mount: &Value| {
-        mount
-            .get("mountPath")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let is_mounted = volumes
-        .mounts
-        .iter()
-        .any(|mount| mount_path(mount).trim_end_matches('/') == directory);
-    if !directory.is_empty() && !is_mounted {
+    if !directory.is_empty() {
         let source = json!({"path": directory, "type": "DirectoryOrCreate"});
-        volumes.add(
+        add_own(
+            volumes,
             json!({"name": "cache-dir", "hostPath": source}),
             json!({"name": "cache-dir", "mountPath": directory}),
         );
     }
+}
+
+/// Returns where something is mounted.
+fn place(mount: &Value) -> &str {
+    let path = mount.get("mountPath").and_then(Value::as_str).unwrap_or_default();
+    path.trim_end_matches('/')
 }
 
 /// Returns the directory of the cache: the first path of the first level.

@@ -148,7 +148,13 @@ fn component(
 fn fuse(ctx: &Context<Spec>, options: Texts) -> Result<Value> {
     let part = &ctx.runtime.spec.fuse;
     let resources = with_cache("fuse", part, options::client_size(&options)?)?;
-    let mut fuse = component(ctx, "fuse", part, &resources, &[])?;
+    let mut fuse = component(
+        ctx,
+        "fuse",
+        part,
+        &resources,
+        &["vineyard-fuse-mount", "vineyard-rpc-conf"],
+    )?;
     fuse["nodeSelector"] = json!({ctx.fuse_label.clone(): "true"});
     fuse["targetPath"] = ctx.mount_path.clone().into();
     // There is no mount that pods could wait for.

@@ -78,7 +78,7 @@ pub fn plan(ctx: &Context<Spec>, spec: &DataMigrateSpec) -> Result<Plan> {
     let mut volumes = blocks(ctx, &source)?;
     for (end, read_only) in [(&from, true), (&to, false)] {
         if let Some((volume, mount)) = end.volume(read_only) {
-            volumes.add(volume, mount);
+            volumes.add_own(volume, mount);
         }
     }
     if !volumes.volumes.is_empty() {

@@ -19,5 +19,5 @@ pub use pod::{CleanPolicy, NetworkMode, PodMetadata, check_clean_policy, check_n
 pub use reference::Reference;
 pub use resources::{ResourceValues, Resources};
 pub use tiered_store::{Level, TieredStore};
-pub use volumes::{VolumeNames, Volumes};
+pub use volumes::{VolumeNames, Volumes, free_name};
 pub use wasser_api::shared::{CleanCachePolicy, RuntimeManagement, User};

@@ -14,8 +14,7 @@ pub struct VolumeNames<'a> {
     pub volumes: &'a [Value],
     /// The names of claim templates, which need no volume.
     pub claims: &'a [&'a str],
-    /// The names of volumes that the chart adds, which users must not take. One that ends with `-#`
-    /// stands for all numbers there.
+    /// The names of volumes that the chart adds, which users must not take.
     pub reserved: &'a [&'a str],
 }
 
@@ -27,7 +26,7 @@ impl VolumeNames<'_> {
         for (at, mount) in mounts.iter().enumerate() {
             let name = text(mount, "name");
             let invalid = |message: String| Error::invalid(format!("{field}[{at}].name"), message);
-            if self.reserved.iter().any(|reserved| is_named(name, reserved)) {
+            if self.reserved.contains(&name) {
                 let message = format!("`{name}` is a volume of the pods themselves; give yours another name");
                 return Err(invalid(message));
             }
@@ -110,16 +109,6 @@ pub fn free_name(name: &str, taken: impl Fn(&str) -> bool) -> String {
     name
 }
 
-/// Reports whether a name is the reserved one, or one of the numbered ones.
-fn is_named(name: &str, reserved: &str) -> bool {
-    match reserved.strip_suffix('#') {
-        Some(prefix) => name
-            .strip_prefix(prefix)
-            .is_some_and(|number| !number.is_empty() && number.chars().all(|c| c.is_ascii_digit())),
-        None => name == reserved,
-    }
-}
-
 /// Returns a text of a JSON object, empty if it is missing.
 fn text<'a>(object: &'a Value, key: &str) -> &'a str {
     object.get(key).and_then(Value::as_str).unwrap_or_default()
@@ -137,10 +126,9 @@ mod tests {
             volumes: &[
                 json!({"name": "a", "emptyDir": {}}),
                 json!({"name": "b", "emptyDir": {}}),
-                json!({"name": "data-x", "emptyDir": {}}),
             ],
             claims: &["claim"],
-            reserved: &["script", "data-#"],
+            reserved: &["script"],
         };
         names.mounted("DemoRuntime.spec.worker.volumeMounts", mounts)
     }
@@ -179,14 +167,8 @@ mod tests {
         assert_eq!(found.volumes.len(), 7);
     }
 
-    #[test]
-    fn only_numbers_of_a_numbered_name_are_reserved() {
-        assert!(mounted(&[json!({"name": "data-x"})]).is_ok());
-    }
-
     #[rstest]
     #[case::reserved("script", "`script` is a volume of the pods themselves; give yours another name")]
-    #[case::numbered("data-12", "`data-12` is a volume of the pods themselves; give yours another name")]
     #[case::unknown("x\n", "failed to find the volume for volumeMount x\\n; add it to spec.volumes")]
     fn a_name_without_a_volume_is_refused(#[case] name: &str, #[case] message: &str) {
         let refused = mounted(&[json!({"name": "a"}), json!({"name": name})]).unwrap_err();
