@@ -102,6 +102,28 @@ pub fn shortest(bytes: u64, units: &[(u64, &str)]) -> Option<String> {
         .map(|(unit, name)| format!("{}{name}", bytes / unit))
 }
 
+/// The bytes that cache systems make of a size with a unit, each step of which is 1024 to them.
+pub fn in_binary_steps(text: &str) -> Option<u64> {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(end)?;
+    let steps = match unit.chars().next().map(|c| c.to_ascii_lowercase()) {
+        None | Some('b') => 0,
+        Some('k') => 1,
+        Some('m') => 2,
+        Some('g') => 3,
+        Some('t') => 4,
+        Some('p') => 5,
+        Some(_) => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(1024u64.pow(steps))
+}
+
+/// The size of an ephemeral directory on disk for so many bytes of cache: directories, blocks that
+/// are begun and rounding come on top, and a pod whose directory is above its limit is evicted.
+pub fn with_slack(bytes: u64) -> u64 {
+    bytes.saturating_add(bytes / 10)
+}
+
 fn read(text: &str) -> Option<i64> {
     let (negative, unsigned) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -204,6 +226,21 @@ mod tests {
     #[case("1.000000001Ki", 1025)]
     fn quantities_are_read(#[case] text: &str, #[case] value: i64) {
         assert_eq!(parse(text), Ok(value));
+    }
+
+    #[rstest]
+    #[case("7", Some(7))]
+    #[case("7B", Some(7))]
+    #[case("2G", Some(2 << 30))]
+    #[case("2GB", Some(2 << 30))]
+    #[case("2g", Some(2 << 30))]
+    #[case("3k", Some(3 << 10))]
+    #[case("1PB", Some(1 << 50))]
+    #[case("9999999999999PB", None)]
+    #[case("G", None)]
+    #[case("2x", None)]
+    fn every_unit_is_a_step_of_1024_to_a_cache_system(#[case] text: &str, #[case] bytes: Option<u64>) {
+        assert_eq!(in_binary_steps(text), bytes);
     }
 
     #[rstest]

@@ -37,8 +37,15 @@ pub struct Tier {
 pub struct Directory {
     /// Its path, in the pods as on the node.
     pub path: String,
-    /// Its size in bytes.
+    /// Its size in bytes, as the user gives it.
     pub quota: u64,
+}
+
+impl Directory {
+    /// Returns how many bytes Alluxio fills it with.
+    fn filled(&self) -> u64 {
+        quantity::in_binary_steps(&alluxio_size(self.quota)).unwrap_or(self.quota)
+    }
 }
 
 /// What a level's directories are.
@@ -85,8 +92,8 @@ impl Tiers {
         let memory = self.levels.iter().filter(|tier| self.given && tier.medium == "MEM");
         memory
             .flat_map(|tier| &tier.directories)
-            .map(|directory| directory.quota)
-            .sum()
+            .map(Directory::filled)
+            .fold(0, u64::saturating_add)
     }
 
     /// Reports whether clients on a worker's node can read its cache from the directories.
@@ -136,8 +143,11 @@ impl Tiers {
                 let mut volume = match &tier.volume {
                     Volume::HostPath => json!({"hostPath": {"path": directory.path, "type": "DirectoryOrCreate"}}),
                     Volume::EmptyDir => {
-                        let medium = if tier.medium == "MEM" { "Memory" } else { "" };
-                        json!({"emptyDir": {"medium": medium, "sizeLimit": directory.quota.to_string()}})
+                        let (medium, limit) = match tier.medium.as_str() {
+                            "MEM" => ("Memory", directory.filled()),
+                            _ => ("", quantity::with_slack(directory.filled())),
+                        };
+                        json!({"emptyDir": {"medium": medium, "sizeLimit": limit.to_string()}})
                     }
                     Volume::Source(source) => source.clone(),
                 };

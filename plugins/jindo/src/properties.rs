@@ -1,13 +1,12 @@
 //! The properties of the processes: what follows from the runtime, and what nobody says otherwise.
 //! The defaults are those of Fluid, whose configurations are the ones that are known to work.
 
-use wasser_api::quantity;
 use wasser_sdk::spec::merged;
 
 use crate::input::{Spec, Texts};
 use crate::ports::Ports;
 use crate::sources::Sources;
-use crate::store::Store;
+use crate::store::{self, Store};
 
 const MASTER: &[(&str, &str)] = &[
     ("namespace.blocklet.cache.size", "1000000"),
@@ -94,7 +93,7 @@ pub fn of_workers(spec: &Spec, store: &Store, ports: &Ports) -> Texts {
         let texts: Vec<String> = store.directories.iter().map(each).collect();
         texts.join(",")
     };
-    let quotas = joined(&|(_, quota)| size(*quota));
+    let quotas = joined(&|(_, quota)| store::size(*quota));
     let mut own = texts(WORKER);
     own.insert("storage.rpc.port".into(), ports.worker.to_string());
     own.insert("storage.data-dirs".into(), joined(&|(path, _)| path.clone()));
@@ -131,35 +130,4 @@ pub fn of_log(spec: &Spec) -> Texts {
 /// Returns what clients log.
 pub fn of_client_log(spec: &Spec) -> Texts {
     merged(&texts(CLIENT_LOG), &spec.fuse.log_config)
-}
-
-/// The units of Jindo, whose steps are 1024. The large letters are of quotas that users write in
-/// steps of 1000, which Fluid hands on as they are.
-const UNITS: [(u64, &str); 6] = [
-    (1 << 30, "g"),
-    (1 << 20, "m"),
-    (1 << 10, "k"),
-    (10u64.pow(9), "G"),
-    (10u64.pow(6), "M"),
-    (10u64.pow(3), "k"),
-];
-
-/// Returns a size as it is handed to Jindo.
-fn size(bytes: u64) -> String {
-    quantity::shortest(bytes, &UNITS).unwrap_or_else(|| bytes.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    #[rstest]
-    #[case(2 << 30, "2g")]
-    #[case(3 << 29, "1536m")]
-    #[case(2_000_000_000, "2G")]
-    #[case(290_000_000_000, "290G")]
-    #[case(0, "0")]
-    fn sizes(#[case] bytes: u64, #[case] text: &str) {
-        assert_eq!(super::size(bytes), text);
-    }
 }

@@ -95,12 +95,18 @@ impl Store {
         })
     }
 
-    /// Returns bytes of all directories.
+    /// Returns the bytes that Jindo fills all directories with.
     pub fn total(&self) -> u64 {
-        self.directories
-            .iter()
-            .map(|(_, quota)| quota)
-            .fold(0, |sum, quota| sum.saturating_add(*quota))
+        let filled = self.directories.iter().map(|(_, quota)| filled(*quota));
+        filled.fold(0, u64::saturating_add)
+    }
+
+    /// Returns the size of a volume that holds a directory of so many bytes, as the user gives them.
+    pub fn limit(&self, quota: u64) -> u64 {
+        match self.kind.as_str() {
+            "emptyDir" if !self.in_memory => quantity::with_slack(filled(quota)),
+            _ => filled(quota),
+        }
     }
 }
 
@@ -146,5 +152,41 @@ fn ratio(field: &str, text: &str, default: &str) -> Result<String> {
             format!("{LEVEL}.{field}"),
             "is not a ratio; write for instance \"0.8\"",
         )),
+    }
+}
+
+/// The units of Jindo, whose steps are 1024. The large letters are of quotas that users write in
+/// steps of 1000, which Fluid hands on as they are.
+const UNITS: [(u64, &str); 6] = [
+    (1 << 30, "g"),
+    (1 << 20, "m"),
+    (1 << 10, "k"),
+    (10u64.pow(9), "G"),
+    (10u64.pow(6), "M"),
+    (10u64.pow(3), "k"),
+];
+
+/// Returns a size as it is handed to Jindo.
+pub fn size(bytes: u64) -> String {
+    quantity::shortest(bytes, &UNITS).unwrap_or_else(|| bytes.to_string())
+}
+
+/// Returns how many bytes Jindo fills a directory with.
+fn filled(quota: u64) -> u64 {
+    quantity::in_binary_steps(&size(quota)).unwrap_or(quota)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(2 << 30, "2g")]
+    #[case(3 << 29, "1536m")]
+    #[case(2_000_000_000, "2G")]
+    #[case(290_000_000_000, "290G")]
+    #[case(0, "0")]
+    fn sizes(#[case] bytes: u64, #[case] text: &str) {
+        assert_eq!(super::size(bytes), text);
     }
 }

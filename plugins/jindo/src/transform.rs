@@ -228,7 +228,7 @@ fn mounts(store: &Store) -> Value {
     let roots: BTreeMap<String, Value> = roots
         .map(|(at, (path, (_, quota)))| {
             let mut root = volume(path);
-            root["quota"] = quota.to_string().into();
+            root["quota"] = store.limit(*quota).to_string().into();
             ((at + 1).to_string(), root)
         })
         .collect();

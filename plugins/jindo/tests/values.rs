@@ -35,6 +35,21 @@ fn keys_in_plain_reach_the_master_unless_a_secret_has_them() {
 }
 
 #[test]
+fn a_quota_in_steps_of_1000_has_room_for_what_jindo_makes_of_it() {
+    let values = |medium: &str, quota: &str| {
+        let level = json!({"mediumtype": medium, "volumeType": "emptyDir", "path": "/cache", "quota": quota});
+        let runtime = json!({"tieredstore": {"levels": [level]}});
+        support::values(&support::pair(json!({}), json!({}), runtime)).unwrap()
+    };
+    let memory = values("MEM", "2G");
+    assert_eq!(memory["worker"]["properties"]["storage.data-dirs.capacities"], "2G");
+    assert_eq!(memory["worker"]["resources"]["requests"]["memory"], "2Gi");
+    let limit = |values: &serde_json::Value| values["mounts"]["workersAndClients"]["1"]["quota"].clone();
+    assert_eq!(limit(&memory), (2_u64 << 30).to_string());
+    assert_eq!(limit(&values("SSD", "100G")), (110_u64 << 30).to_string());
+}
+
+#[test]
 fn a_runtime_without_replicas_has_no_workers() {
     let roles = Jindo::describe().roles;
     let workers: Vec<_> = roles.iter().filter(|role| role.name == "worker").collect();
