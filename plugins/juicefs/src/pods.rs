@@ -114,7 +114,7 @@ fn pod(parts: &Parts<'_>, role: &str, component: &Component, mut volumes: Volume
         labels: metadata.labels,
         annotations: metadata.annotations,
         node_selector: component.node_selector.clone(),
-        resources: resources::of(role, component, parts.store)?,
+        resources: resources::of(parts.source.edition, role, component, parts.options, parts.store)?,
         volumes: volumes.volumes,
         volume_mounts: volumes.mounts,
         ..Pod::default()

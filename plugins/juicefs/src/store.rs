@@ -76,6 +76,15 @@ impl Store {
         self.quota.map(|bytes| bytes / MIB)
     }
 
+    /// Reports whether the directories are the node's, the same for all pods there.
+    pub fn is_of_node(&self) -> bool {
+        match &self.volume {
+            Volume::HostPath => true,
+            Volume::EmptyDir => false,
+            Volume::Source(source) => source.get("hostPath").is_some(),
+        }
+    }
+
     /// Returns the kind of volume for a directory: the tiered store's for its directories, and the
     /// node's for others.
     pub fn volume_of(&self, directory: &str) -> &Volume {

@@ -267,6 +267,45 @@ fn a_cache_in_memory_must_fit_the_limit() {
 }
 
 #[test]
+fn a_cache_that_the_options_put_elsewhere_is_not_memory() {
+    let mut runtime = level(json!({"mediumtype": "MEM", "path": "/dev/shm", "quota": "40Gi"}));
+    runtime["fuse"] = json!({
+        "options": {"cache-dir": "/ssd/cache", "cache-size": "10240"}, "resources": {"limits": {"memory": "4Gi"}},
+    });
+    let values = support::values(&support::pair(json!({}), json!({}), runtime)).unwrap();
+    assert_eq!(values["fuse"]["resources"], json!({"limits": {"memory": "4Gi"}}));
+}
+
+#[test]
+fn workers_request_a_cache_in_memory_that_no_client_shares() {
+    let token = json!({"encryptOptions": [{"name": "token", "valueFrom": {"secretKeyRef": {"name": "s",
+        "key": "k"}}}]});
+    let own = json!({"hostPath": null, "emptyDir": {"medium": "Memory"}});
+    for (mount, more, requested) in [
+        (json!({}), json!({}), None),
+        (token, json!({}), Some("40Gi")),
+        (json!({}), json!({"volumeType": "emptyDir"}), Some("40Gi")),
+        (json!({}), json!({"volumeSource": own}), Some("40Gi")),
+        (
+            json!({}),
+            json!({"volumeSource": {"hostPath": {"path": "/dev/shm"}}}),
+            None,
+        ),
+    ] {
+        let memory = json!({"mediumtype": "MEM", "path": "/dev/shm", "quota": "40Gi"});
+        let runtime = level(wasser_testkit::merge(memory, more.clone()));
+        let values = support::values(&support::pair(mount, json!({}), runtime)).unwrap();
+        let request = |role: &str| {
+            values[role]["resources"]["requests"]["memory"]
+                .as_str()
+                .map(str::to_owned)
+        };
+        assert_eq!(request("worker").as_deref(), requested, "{more}");
+        assert_eq!(request("fuse").as_deref(), Some("40Gi"), "{more}");
+    }
+}
+
+#[test]
 fn the_annotation_for_the_nodes_processes_is_true_or_false() {
     let mut documents = support::pair(json!({}), json!({}), json!({}));
     documents[1]["metadata"]["annotations"] = json!({"runtime.fluid.io/fuse.hostpid": "maybe"});
