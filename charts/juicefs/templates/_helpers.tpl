@@ -52,16 +52,37 @@ labels:
 {{- end }}
 {{- end }}
 
-{{/* What a script does before it mounts: format the file system, or let the client into it once. */}}
+{{/*
+What a script does before it mounts: format the file system, or let the client into it once. A storage that does not answer keeps no client from a file
+system that is there: what is cached can be read without it. The settings stay as they are, since wrong keys would reach all other clients.
+*/}}
 {{- define "juicefs.prepare" -}}
 {{- with .Values.configs.formatCmd -}}
 {{- if eq $.Values.edition "community" -}}
 echo "$(date '+%Y/%m/%d %H:%M:%S') format start"
-{{ . }}
+format() {
+  timeout -s KILL 120 {{ . }} 2>&1
+}
+said=$(format) && code=0 || code=$?
+printf '%s\n' "$said"
+case "$code $said" in
+  "0 "*) ;;
+  "124 "* | "137 "* | "143 "* | *"is not configured correctly"*)
+    show() {
+      timeout -s KILL 60 {{ $.Values.configs.statusCmd }}
+    }
+    if ! show | grep -F {{ include "library.shellWord" (printf "\"Name\": \"%s\"" $.Values.configs.name) }} > /dev/null; then
+      echo "$(date '+%Y/%m/%d %H:%M:%S') the storage does not answer as it should, and the metadata engine shows no file system of this name"
+      exit 1
+    fi
+    echo "$(date '+%Y/%m/%d %H:%M:%S') the storage does not answer as it should; the file system is mounted with the settings that it has"
+    ;;
+  *) exit "$code" ;;
+esac
 {{- else -}}
 if [ ! -f {{ include "library.shellWord" (printf "/root/.juicefs/%s.conf" $.Values.configs.name) }} ]; then
   echo "$(date '+%Y/%m/%d %H:%M:%S') auth start"
-  {{ . }}
+  timeout -s KILL 120 {{ . }}
 fi
 {{- end }}
 {{- end }}
@@ -96,6 +117,37 @@ if command -v flock > /dev/null && ! timeout 60 flock 9; then
 fi
 echo "$(date '+%Y/%m/%d %H:%M:%S') mount start"
 {{ .Values.fuse.command }}
+{{ end }}
+
+{{/*
+What a client does before it ends, called with the path of the mount, a number of seconds and the directories of the cache: what it has not uploaded yet
+would stay on this node, and other clients would read errors. The enterprise edition does not count its blocks.
+*/}}
+{{- define "juicefs.stopScript" -}}
+#!/bin/sh
+path=$1
+end=$(($(date +%s) + $2))
+shift 2
+count() {
+  blocks=$(timeout -s KILL 5 cat "$path/.stats" 2> /dev/null | sed -n 's/^juicefs_staging_blocks //p')
+  [ -n "$blocks" ] || blocks=$(($(for directory in "$@"; do find "$directory"/*/rawstaging -type f 2> /dev/null; done | wc -l)))
+}
+count "$@"
+while [ "$blocks" != 0 ] && [ "$(date +%s)" -lt "$end" ]; do
+  sleep 1
+  count "$@"
+done
+umount "$path"
+code=$?
+[ "$blocks" != 0 ] || exit "$code"
+say() {
+  echo "$(date '+%Y/%m/%d %H:%M:%S') $blocks blocks are not uploaded; they are in rawstaging below $*, and the next client with this directory uploads them"
+}
+{{- if not .Values.fuse.hostPID }}
+say "$@" > /proc/1/fd/1
+{{- end }}
+say "$@" >&2
+exit 1
 {{ end }}
 
 {{/*

@@ -48,6 +48,16 @@ fn community_format(source: &Source, spec: &Spec) -> String {
     words.join(" ")
 }
 
+/// Returns the command that shows a file system which [`format`] makes; empty if it makes none.
+pub fn status(source: &Source) -> String {
+    match source.edition {
+        Edition::Community if source.may_be_made() => {
+            format!("{} status {}", Edition::Community.cli(), source.address())
+        }
+        _ => String::new(),
+    }
+}
+
 /// Lets the pod's client into the file system.
 fn enterprise_auth(source: &Source, spec: &Spec) -> String {
     let secrets = &source.secrets;

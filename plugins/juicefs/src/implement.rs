@@ -15,6 +15,7 @@ use crate::reports;
 use crate::shutdown;
 use crate::sync;
 use crate::transform;
+use crate::upload;
 use crate::values::Values;
 
 /// JuiceFS, community and enterprise edition.
@@ -38,6 +39,7 @@ impl Implement for JuiceFs {
             Some(installed) => sync::adapt(ctx, values, installed, ctx.now_ms),
             None => {
                 deprecated::inform(ctx, host);
+                upload::inform(ctx, host);
                 Ok(values)
             }
         }

@@ -29,6 +29,7 @@ mod source;
 mod store;
 mod sync;
 mod transform;
+mod upload;
 mod values;
 mod volumes;
 

@@ -13,7 +13,8 @@ use crate::options::Options;
 use crate::resources;
 use crate::shell;
 use crate::source::Source;
-use crate::store::{DEFAULT_DIRECTORY, Store};
+use crate::store::{self, DEFAULT_DIRECTORY, Store};
+use crate::upload;
 use crate::values::{FusePod, Pod};
 use crate::volumes;
 
@@ -60,6 +61,13 @@ pub fn fuse(parts: &Parts<'_>) -> Result<Pod> {
         .version()
         .resolve(ctx, parts.source.edition.image_key(), "JuiceFSRuntime.spec.fuse")?;
     let mut pod = pod(parts, FUSE, &spec.fuse, volumes)?;
+    let directories = parts
+        .options
+        .get("cache-dir")
+        .into_iter()
+        .flat_map(|list| store::split(list));
+    let directories = directories.map(str::to_owned).collect();
+    let uploads_later = upload::is_later(parts.options);
     pod.node_selector.insert(ctx.fuse_label.clone(), "true".into());
     // The chart sets this one.
     pod.labels.remove(FUSE_GENERATION);
@@ -72,6 +80,8 @@ pub fn fuse(parts: &Parts<'_>) -> Result<Pod> {
         sub_path: parts.source.directory.trim_start_matches('/').to_string(),
         critical_pod: ctx.critical_fuse_pod(),
         host_pid: ctx.host_pid()?,
+        upload_seconds: uploads_later.then_some(upload::PATIENCE),
+        upload_from: if uploads_later { directories } else { Vec::new() },
         generation: 1,
     });
     Ok(pod)

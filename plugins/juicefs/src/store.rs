@@ -81,7 +81,7 @@ impl Store {
         match &self.volume {
             Volume::HostPath => true,
             Volume::EmptyDir => false,
-            Volume::Source(source) => source.get("hostPath").is_some(),
+            Volume::Source(source) => source.get("hostPath").is_some_and(|source| !source.is_null()),
         }
     }
 

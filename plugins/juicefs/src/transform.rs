@@ -100,6 +100,7 @@ fn configs(source: &Source, spec: &Spec) -> Configs {
     Configs {
         name: source.name.clone(),
         format_cmd: commands::format(source, spec),
+        status_cmd: commands::status(source),
         quota_cmd: commands::quota(source),
         storage: source.storage.clone(),
         bucket: source.bucket.clone(),

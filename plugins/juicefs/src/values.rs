@@ -103,6 +103,9 @@ pub struct Configs {
     pub bucket: Option<String>,
     /// Formats the file system, or lets the client into it; empty if nothing is to be done.
     pub format_cmd: String,
+    /// Shows the file system, if there is one; empty if none is formatted.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub status_cmd: String,
     /// Limits the directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quota_cmd: Option<String>,
@@ -189,6 +192,13 @@ pub struct FusePod {
     /// Whether the pods see the node's processes.
     #[serde(rename = "hostPID")]
     pub host_pid: bool,
+    /// How long a pod that ends waits until what was written is uploaded; `None` if all of it is when
+    /// a write returns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upload_seconds: Option<u32>,
+    /// Where what is not uploaded lies.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub upload_from: Vec<String>,
     /// Counts the fuse images that this runtime has had, from 1 on.
     pub generation: u64,
 }

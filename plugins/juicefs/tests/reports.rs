@@ -326,6 +326,31 @@ fn options_that_have_a_field_of_their_own_are_told_once() {
 }
 
 #[test]
+fn writes_that_a_pod_can_take_with_it_are_warned_of() {
+    let events = |volume: &str, writeback: &str| {
+        let level = json!({"mediumtype": "SSD", "path": "/cache", "quota": "1Gi", "volumeType": volume});
+        let options = json!({"options": {"writeback": writeback}});
+        let mut documents = community(json!({"tieredstore": {"levels": [level]}, "fuse": options}));
+        documents[0]["spec"]["accessModes"] = json!(["ReadWriteMany"]);
+        let host = FakeHost::new().ports_from(1);
+        JuiceFs::desired(&support::KIT.context(&documents).unwrap(), &host).unwrap();
+        let calls = host.calls().into_iter();
+        calls
+            .filter(|call| call.starts_with("event Warning UnsafeWriteback"))
+            .count()
+    };
+    assert_eq!(
+        [
+            events("emptyDir", ""),
+            events("emptyDir", "true"),
+            events("hostPath", ""),
+            events("emptyDir", "0")
+        ],
+        [1, 1, 0, 0]
+    );
+}
+
+#[test]
 fn the_registration_in_the_repository_grants_what_the_plugin_wants() {
     let registration: Value = yaml_serde::from_str(include_str!("../plugin.yaml")).unwrap();
     let description = JuiceFs::describe();

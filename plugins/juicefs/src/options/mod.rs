@@ -143,6 +143,11 @@ fn is_bool(value: &str) -> bool {
     .contains(&value)
 }
 
+/// Reports whether a truth value says no. One without a value says yes.
+pub fn is_false(value: &str) -> bool {
+    ["0", "f", "F", "false", "FALSE", "False"].contains(&value)
+}
+
 /// Reports whether `juicefs format` takes the option.
 pub fn is_format_option(name: &str) -> bool {
     FORMAT.contains(&name)
