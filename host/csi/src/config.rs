@@ -33,6 +33,9 @@ pub struct Config {
     pub publish_timeout: Duration,
     /// The longest time that stage waits for the session manager of the node.
     pub session_timeout: Duration,
+    /// The longest time that a client takes to end after its label is removed: its grace period, and
+    /// what passes until it is deleted.
+    pub leave_timeout: Duration,
     /// The longest time that a mounted file system may take to answer before it counts as hanging.
     pub probe_timeout: Duration,
     /// The pause between two looks at the mounts of the clients of published volumes.
@@ -56,6 +59,7 @@ impl Config {
             recovery: true,
             publish_timeout: Duration::from_secs(30),
             session_timeout: Duration::from_secs(30),
+            leave_timeout: Duration::from_secs(660),
             probe_timeout: Duration::from_secs(5),
             probe_interval: Duration::from_secs(10),
         }

@@ -12,6 +12,7 @@ use crate::mount::paths::Root;
 use crate::mount::probe::Prober;
 use crate::mount::watch::MountWatch;
 use crate::mount::{self, Workbench};
+use crate::volume::leaving::Leaving;
 use crate::volume::locks::Locks;
 use crate::volume::published::Records;
 use crate::volume::staged::Staged;
@@ -37,6 +38,8 @@ pub struct Context {
     pub records: Records,
     /// The staged volumes.
     pub staged: Staged,
+    /// The clients that leave.
+    pub leaving: Leaving,
     /// The way of new mounts into running containers.
     pub anchors: Anchors,
     /// Finds the anchors that are still needed; `None` if the node's processes cannot be seen.
@@ -80,6 +83,7 @@ impl Context {
             locks: Locks::default(),
             records: Records::load(kept.join("published"))?,
             staged: Staged::load(kept.join("staged"))?,
+            leaving: Leaving::default(),
             prober: Prober::new(mount_root.clone(), config.probe_timeout),
             config,
             kubelet,

@@ -17,6 +17,7 @@
 
 pub mod attributes;
 pub mod fingerprint;
+pub mod leaving;
 pub mod locks;
 mod notes;
 pub mod published;

@@ -57,6 +57,10 @@ pub struct Args {
     /// How long stage waits for the session manager of the node, for volumes that need one.
     #[arg(long, env = "WASSER_CSI_SESSION_TIMEOUT", default_value = "30s", value_parser = options::period)]
     session_timeout: Duration,
+    /// How long a client may take to end after its label is removed. Pods that come meanwhile wait for
+    /// its successor.
+    #[arg(long, env = "WASSER_CSI_LEAVE_TIMEOUT", default_value = "11m", value_parser = options::period)]
+    leave_timeout: Duration,
     /// How long a file system may take to answer before it counts as hanging.
     #[arg(long, env = "WASSER_CSI_PROBE_TIMEOUT", default_value = "5s", value_parser = options::period)]
     probe_timeout: Duration,
@@ -106,6 +110,7 @@ async fn serve(args: Args) -> Result<()> {
         recovery: args.recovery,
         publish_timeout: args.publish_timeout,
         session_timeout: args.session_timeout,
+        leave_timeout: args.leave_timeout,
         probe_timeout: args.probe_timeout,
         probe_interval: args.probe_interval,
     };

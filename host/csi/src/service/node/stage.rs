@@ -1,16 +1,25 @@
 //! Stage: labels the node, so that the runtime's DaemonSet starts a fuse pod on it. Publish waits
 //! for its mount. A session manager comes before, where the fuse pod needs one.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
 
 use super::required::required;
 use super::session_manager;
 use crate::context::Context;
-use crate::error::Error;
+use crate::error::{Attempt, Error};
+use crate::mount::mountinfo::Table;
+use crate::mount::probe::Answer;
 use crate::recovery::orphans;
 use crate::service::proto::csi::NodeStageVolumeRequest;
-use crate::volume::attributes::Attributes;
+use crate::volume::attributes::{Attributes, Source};
 use wasser_api::ObjectKey;
+
+/// The pause between two looks at a client that leaves: no event says that its process has ended.
+const AGAIN: Duration = Duration::from_secs(1);
 
 pub(super) async fn stage(context: Arc<Context>, request: NodeStageVolumeRequest) -> Result<(), Error> {
     let volume = required("volume_id", &request.volume_id)?;
@@ -33,7 +42,43 @@ pub(super) async fn stage(context: Arc<Context>, request: NodeStageVolumeRequest
     // The note comes first: with it, the unstage of another volume leaves the label alone.
     let (id, noted) = (volume.to_owned(), label.clone());
     context.blocking(move |context| context.staged.put(&id, &noted)).await?;
+    if let Ok(source) = attributes.source() {
+        wait_for_leaving(&context, &label, source).await?;
+    }
     context.cluster.label_node(&label, true).await?;
+    Ok(())
+}
+
+/// Waits until the client that leaves has ended. With the label, its successor is started.
+async fn wait_for_leaving(context: &Arc<Context>, label: &str, source: &Source) -> Result<(), Error> {
+    let mut watch = context.watch.clone();
+    let deadline = Instant::now() + context.config.publish_timeout;
+    let whole = Source {
+        sub_path: PathBuf::new(),
+        ..source.clone()
+    };
+    while let Some(left) = context.leaving.get(label, context.config.leave_timeout) {
+        watch.mark();
+        let table = Table::read().attempt("reading the mounts for", &source.fluid_path)?;
+        let Some(mount) = context.fuse_mount(&table, source).filter(|mount| left.is(mount)) else {
+            break;
+        };
+        if let Answer::Dead = context.prober.open(&whole, Some(&mount.device)).await? {
+            orphans::clear_if_dead(context, source).await?;
+            break;
+        }
+        if Instant::now() >= deadline {
+            return Err(Error::NotReady(format!(
+                "the fuse pod of the dataset on node {} is ending, and still serves {}; the next one follows",
+                context.config.node_id,
+                source.fluid_path.display()
+            )));
+        }
+        let next = deadline.min(Instant::now() + AGAIN);
+        // The loop looks again in either case.
+        let _ = timeout_at(next, watch.changed()).await;
+    }
+    context.leaving.remove(label);
     Ok(())
 }
 

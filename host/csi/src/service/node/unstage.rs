@@ -64,9 +64,22 @@ pub(super) async fn unstage(context: Arc<Context>, request: NodeUnstageVolumeReq
         .await?;
     match context.staged.other(id, &label) {
         Some(other) => tracing::debug!(volume = id, other, "the client stays, since it serves another volume"),
-        None => context.cluster.label_node(&label, false).await?,
+        None => {
+            context.cluster.label_node(&label, false).await?;
+            note_mount(&context, &label, &attributes)?;
+        }
     }
     forget(&context, id).await
+}
+
+/// Notes the mount of the client that leaves.
+fn note_mount(context: &Context, label: &str, attributes: &Attributes) -> Result<(), Error> {
+    let Ok(source) = attributes.source() else { return Ok(()) };
+    let table = Table::read().attempt("reading the mounts for", &source.fluid_path)?;
+    if let Some(mount) = context.fuse_mount(&table, source) {
+        context.leaving.put(label, mount);
+    }
+    Ok(())
 }
 
 /// Removes the note of a staged volume.
