@@ -92,7 +92,17 @@ imagePullPolicy: {{ .Values.imagePullPolicy | quote }}
 {{- end }}
 {{- end }}
 
-{{/* The container that makes users and groups. Call with a list of the root, its arguments, and further volume mounts. */}}
+{{/*
+Resources of a container that runs before the others: its own, else those of a container after it. A pod counts the larger of the two, and a quota
+of the namespace refuses pods with a container that says nothing. Call with a list of both.
+*/}}
+{{- define "alluxio.resourcesBefore" -}}
+{{- with pick (index . 0 | default (index . 1) | default dict) "limits" "requests" }}
+resources: {{ toJson . }}
+{{- end }}
+{{- end }}
+
+{{/* The container that makes users and groups. Call with a list of the root, its arguments, further volume mounts, and the resources of a container after it. */}}
 {{- define "alluxio.initUsers" -}}
 {{- $root := index . 0 }}
 {{- $init := $root.Values.initUsers }}
@@ -107,9 +117,7 @@ imagePullPolicy: {{ .Values.imagePullPolicy | quote }}
     - name: FLUID_TIERSTORE_PATHS
       value: {{ $init.envTieredPaths | quote }}
     {{- include "alluxio.env" $init.env | nindent 4 }}
-  {{- with $init.resources }}
-  resources: {{ toJson . }}
-  {{- end }}
+  {{- include "alluxio.resourcesBefore" (list $init.resources (index . 3)) | nindent 2 }}
   securityContext:
     runAsUser: 0
   volumeMounts:
