@@ -2,8 +2,10 @@
 
 use kube::api::ObjectMeta;
 
+use super::record::Author;
 use super::reference::Reference;
 use super::signature::{Signed, SigningKey};
+use super::status::Status;
 
 /// The annotation of a record that has what was noted about its release.
 pub(super) const NOTE: &str = "wasser.fluid.io/adopted";
@@ -11,6 +13,14 @@ pub(super) const NOTE: &str = "wasser.fluid.io/adopted";
 pub(super) const LEFT: &str = "wasser.fluid.io/upgrading";
 /// The annotation of a record that says that this installation has written it.
 pub(super) const SIGNATURE: &str = "wasser.fluid.io/signature";
+
+/// Bytes of an annotation that are kept: notes and signatures have fewer, and of others any number
+/// of records may come.
+const MAX_ANNOTATION: usize = 256;
+/// Owners that are kept of a record. Wasser's have one.
+const MAX_OWNERS: usize = 4;
+/// Bytes of a UID.
+const MAX_UID: usize = 64;
 
 /// What an upgrade is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,8 +101,8 @@ pub struct Entry {
     pub left: Option<Attempt>,
     /// What says who has written it.
     pub signature: Option<String>,
-    /// The encoded record.
-    pub text: Vec<u8>,
+    /// The encoded record. None if it was let go.
+    pub text: Option<Vec<u8>>,
 }
 
 impl RecordPlace {
@@ -132,32 +142,47 @@ impl Entry {
             .into_iter()
             .flatten()
             .map(|owner| owner.uid)
+            .filter(|uid| uid.len() <= MAX_UID)
+            .take(MAX_OWNERS)
             .collect();
+        let kept = |text: &String| text.len() <= MAX_ANNOTATION;
         Some(Self {
             driver,
             object,
             revision,
             status,
             owners,
-            note: annotations.remove(NOTE),
+            note: annotations.remove(NOTE).filter(kept),
             left: annotations.get(LEFT).map(|what| Attempt::of(what)),
-            signature: annotations.remove(SIGNATURE),
-            text: text.unwrap_or_default(),
+            signature: annotations.remove(SIGNATURE).filter(kept),
+            text: Some(text.unwrap_or_default()),
         })
     }
 
-    /// Whether this installation has written it, as it is, for the runtime with this UID.
-    pub fn is_signed(&self, key: &SigningKey, namespace: &str, release: &str, owner: &str) -> bool {
-        let signed = Signed {
-            namespace,
-            release,
-            owner,
-            revision: self.revision,
-            text: &self.text,
+    /// Returns who has written it, as it is: this installation for the runtime with this UID, or
+    /// anybody.
+    pub fn author(&self, key: &SigningKey, namespace: &str, release: &str, owner: &str) -> Author {
+        let is_signed = |text: &Vec<u8>| {
+            let signed = Signed {
+                namespace,
+                release,
+                owner,
+                revision: self.revision,
+                text,
+            };
+            let signature = self.signature.as_deref();
+            signature.is_some_and(|signature| key.verify(&signed, signature))
         };
-        self.signature
-            .as_deref()
-            .is_some_and(|signature| key.verify(&signed, signature))
+        if self.text.as_ref().is_some_and(is_signed) {
+            Author::Own
+        } else {
+            Author::Other
+        }
+    }
+
+    /// Whether its label says that it is what is installed.
+    pub fn is_deployed(&self) -> bool {
+        self.status == Status::Deployed.as_str()
     }
 
     /// Where it is.

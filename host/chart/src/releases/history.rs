@@ -144,7 +144,7 @@ pub(super) async fn supersede_earlier(
         Driver::ConfigMap => entry.owners.contains(&owner.uid),
     };
     for entry in earlier.iter().filter(is_own) {
-        if entry.status == Status::Deployed.as_str() {
+        if entry.is_deployed() {
             store.supersede(entry, owner).await?;
         }
     }
@@ -154,7 +154,7 @@ pub(super) async fn supersede_earlier(
 /// Marks what was deployed as superseded, and deletes what is too old or another driver's.
 async fn retire(store: &Store<'_>, entries: &[Entry], policy: &Policy, driver: Driver) -> Result<(), ReleaseError> {
     for entry in entries {
-        if entry.status == Status::Deployed.as_str() {
+        if entry.is_deployed() {
             store.supersede(entry, &policy.owner).await?;
         }
     }

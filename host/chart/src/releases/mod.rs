@@ -32,6 +32,7 @@
 
 mod adopt;
 mod apply;
+mod bounds;
 mod change;
 mod claims;
 mod drift;
@@ -41,6 +42,7 @@ mod history;
 mod hooks;
 mod immutable;
 mod kinds;
+mod listing;
 mod moving;
 mod obstacle;
 mod ownership;
@@ -56,6 +58,8 @@ mod store;
 mod survey;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_size;
 mod uninstall;
 mod waiting;
 mod workers;
@@ -304,10 +308,8 @@ impl Releases {
 
     fn read(&self, entry: &Entry, name: &str, policy: &Policy) -> Result<Release, ReleaseError> {
         let (key, namespace) = (&self.recording.key, &policy.namespace);
-        Ok(Release {
-            signed: entry.is_signed(key, namespace, name, &policy.owner.uid),
-            ..Release::read(entry, namespace)?
-        })
+        let author = entry.author(key, namespace, name, &policy.owner.uid);
+        Release::read(entry, author, namespace)
     }
 
     /// The records and the newest of them, read. Refuses what belongs to somebody else.
@@ -356,7 +358,7 @@ fn newest_complete<'a>(entries: &'a [Entry], policy: &Policy) -> Option<&'a Entr
     if is_own(entries, policy) {
         return None;
     }
-    entries.iter().rfind(|entry| entry.status == Status::Deployed.as_str())
+    entries.iter().rfind(|entry| entry.is_deployed())
 }
 
 fn ownership<'a>(policy: &'a Policy, release: &'a str, recorded: bool) -> Ownership<'a> {

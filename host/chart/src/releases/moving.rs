@@ -31,46 +31,42 @@ pub async fn move_records(
     to: Driver,
     mut moved: impl FnMut(&str, &str),
 ) -> Result<usize, ReleaseError> {
+    let from = to.other();
+    let all = api(client, namespace, from);
     let mut count = 0;
-    for record in written(client, namespace, to.other()).await? {
-        let (namespace, name) = (record.namespace().unwrap_or_default(), record.name_any());
-        copy(client, &namespace, to, &record).await?;
-        // Whoever has written it anew since has a later one.
-        let params = DeleteParams {
-            preconditions: Some(Preconditions {
-                uid: record.metadata.uid.clone(),
-                resource_version: record.metadata.resource_version.clone(),
-            }),
-            ..DeleteParams::default()
-        };
-        let attempt = format!("deleting the {} {namespace}/{name}", to.other().kind());
-        let deleted = api(client, Some(&namespace), to.other()).delete(&name, &params).await;
-        deleted.map(drop).or_gone().map_err(ReleaseError::kube(attempt))?;
-        moved(&namespace, &name);
-        count += 1;
-    }
-    Ok(count)
-}
-
-/// The records of a driver that Wasser has written.
-async fn written(client: &Client, namespace: Option<&str>, driver: Driver) -> Result<Vec<DynamicObject>, ReleaseError> {
-    let api = api(client, namespace, driver);
-    let mut found = Vec::new();
     let mut params = ListParams::default().labels(SELECTOR).limit(PAGE);
     loop {
-        let list = api.list(&params).await;
-        let list = list.map_err(ReleaseError::kube(format!(
-            "listing the {}s of Helm's records",
-            driver.kind()
-        )))?;
-        let next = list.metadata.continue_.clone().filter(|token| !token.is_empty());
+        let list = all.list(&params).await;
+        let attempt = format!("listing the {}s of Helm's records", from.kind());
+        let list = list.map_err(ReleaseError::kube(attempt))?;
         let is_ours = |object: &DynamicObject| object.annotations().contains_key(SIGNATURE);
-        found.extend(list.items.into_iter().filter(is_ours));
-        match next {
+        for record in list.items.into_iter().filter(is_ours) {
+            let (namespace, name) = (record.namespace().unwrap_or_default(), record.name_any());
+            move_record(client, &namespace, to, &record).await?;
+            moved(&namespace, &name);
+            count += 1;
+        }
+        match list.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(token) => params = params.continue_token(&token),
-            None => return Ok(found),
+            None => return Ok(count),
         }
     }
+}
+
+async fn move_record(client: &Client, namespace: &str, to: Driver, record: &DynamicObject) -> Result<(), ReleaseError> {
+    copy(client, namespace, to, record).await?;
+    let (from, name) = (to.other(), record.name_any());
+    // Whoever has written it anew since has a later one.
+    let params = DeleteParams {
+        preconditions: Some(Preconditions {
+            uid: record.metadata.uid.clone(),
+            resource_version: record.metadata.resource_version.clone(),
+        }),
+        ..DeleteParams::default()
+    };
+    let attempt = format!("deleting the {} {namespace}/{name}", from.kind());
+    let deleted = api(client, Some(namespace), from).delete(&name, &params).await;
+    deleted.or_gone().map(drop).map_err(ReleaseError::kube(attempt))
 }
 
 async fn copy(client: &Client, namespace: &str, to: Driver, record: &DynamicObject) -> Result<(), ReleaseError> {

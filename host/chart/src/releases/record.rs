@@ -11,12 +11,25 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Status;
+use super::bounds;
 use crate::render::Hook;
 
 /// Bytes that a record may unpack to. Objects are at most a mebibyte and their text does not
 /// compress a hundredfold.
 const MAX_UNPACKED: u64 = 64 << 20;
+/// Bytes that a record may unpack to that somebody else has written. Charts as large as objects
+/// allow them compress tenfold, and those of Fluid have a hundredth of it.
+const MAX_UNPACKED_OF_OTHERS: u64 = 4 << 20;
 const GZIP: [u8; 3] = [0x1f, 0x8b, 0x08];
+
+/// Who has written a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Author {
+    /// This installation: the text is signed with its key.
+    Own,
+    /// Anybody who may write such objects.
+    Other,
+}
 
 /// When and how a revision came about.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -152,14 +165,22 @@ pub fn encode(record: &impl Serialize) -> Result<String, Unwritable> {
 ///
 /// # Errors
 /// What is wrong with the text.
-pub fn decode<T: for<'de> Deserialize<'de>>(text: &[u8]) -> Result<T, String> {
+pub fn decode<T: for<'de> Deserialize<'de>>(text: &[u8], author: Author) -> Result<T, String> {
     let bytes = BASE64.decode(text).map_err(|error| format!("not base64: {error}"))?;
+    let limit = match author {
+        Author::Own => MAX_UNPACKED,
+        Author::Other => MAX_UNPACKED_OF_OTHERS,
+    };
     let json = if bytes.starts_with(&GZIP) {
-        unpack(&bytes, MAX_UNPACKED)?
+        unpack(&bytes, limit)?
     } else {
         bytes
     };
-    serde_json::from_slice(&json).map_err(|error| format!("not the JSON of a release: {error}"))
+    let invalid = |error: String| format!("not the JSON of a release: {error}");
+    if author == Author::Other {
+        bounds::check_json(&json).map_err(invalid)?;
+    }
+    serde_json::from_slice(&json).map_err(|error| invalid(error.to_string()))
 }
 
 /// The same record with another status. Everything else stays, also what this version does not
@@ -167,8 +188,8 @@ pub fn decode<T: for<'de> Deserialize<'de>>(text: &[u8]) -> Result<T, String> {
 ///
 /// # Errors
 /// What is wrong with the text.
-pub fn restate(text: &[u8], status: Status) -> Result<String, String> {
-    let mut record: Value = decode(text)?;
+pub fn restate(text: &[u8], author: Author, status: Status) -> Result<String, String> {
+    let mut record: Value = decode(text, author)?;
     let info = record
         .get_mut("info")
         .and_then(Value::as_object_mut)
@@ -205,8 +226,11 @@ mod tests {
 
     /// A record as Helm writes it, before it is packed.
     fn plain() -> Vec<u8> {
-        let record: serde_json::Value =
-            decode(include_str!("../../tests/fixtures/helm-record.txt").trim().as_bytes()).unwrap();
+        let record: serde_json::Value = decode(
+            include_str!("../../tests/fixtures/helm-record.txt").trim().as_bytes(),
+            Author::Other,
+        )
+        .unwrap();
         serde_json::to_vec(&record).unwrap()
     }
 
@@ -218,10 +242,12 @@ mod tests {
 
     /// Reads a record, which is refused, or can be given another status.
     fn read(text: &[u8]) {
-        if decode::<serde_json::Value>(text).is_ok() {
-            let _stored = decode::<Stored>(text);
-            let again = restate(text, Status::Superseded);
-            assert!(again.is_err() || decode::<serde_json::Value>(again.unwrap().as_bytes()).is_ok());
+        for author in [Author::Own, Author::Other] {
+            if decode::<serde_json::Value>(text, author).is_ok() {
+                let _stored = decode::<Stored>(text, author);
+                let again = restate(text, author, Status::Superseded);
+                assert!(again.is_err() || decode::<serde_json::Value>(again.unwrap().as_bytes(), author).is_ok());
+            }
         }
     }
 

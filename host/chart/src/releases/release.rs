@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::bounds;
 use super::entry::{Attempt, Entry, RecordPlace};
 use super::error::ReleaseError;
-use super::record::{self, Installer};
+use super::record::{self, Author, Installer};
 use super::reference::{self, Reference};
 use super::status::Status;
 use crate::policy::Policy;
@@ -96,11 +97,13 @@ impl Release {
             .collect()
     }
 
-    pub(super) fn read(entry: &Entry, namespace: &str) -> Result<Self, ReleaseError> {
+    /// Reads a record that `author` has written.
+    pub(super) fn read(entry: &Entry, author: Author, namespace: &str) -> Result<Self, ReleaseError> {
         let unreadable = |problem: String| ReleaseError::unreadable(entry.describe(namespace), &problem);
-        let stored: record::Stored = record::decode(&entry.text).map_err(unreadable)?;
-        let objects =
-            reference::parse(&stored.manifest).map_err(|problem| unreadable(format!("its manifest: {problem}")))?;
+        let text = entry.text.as_deref().unwrap_or_default();
+        let stored: record::Stored = record::decode(text, author).map_err(unreadable)?;
+        let objects = read_manifest(&stored.manifest, author);
+        let objects = objects.map_err(|problem| unreadable(format!("its manifest: {problem}")))?;
         Ok(Self {
             revision: entry.revision,
             newest: entry.revision,
@@ -115,11 +118,21 @@ impl Release {
             adopted: false,
             note: entry.note.clone(),
             left: entry.left,
-            signed: false,
+            signed: author == Author::Own,
             installer: stored.plugin,
             record: entry.record(),
         })
     }
+}
+
+fn read_manifest(manifest: &str, author: Author) -> Result<Vec<Reference>, String> {
+    if author == Author::Own {
+        return reference::parse(manifest);
+    }
+    bounds::check_manifest(manifest)?;
+    let objects = reference::parse(manifest)?;
+    bounds::check_objects(objects.len())?;
+    Ok(objects)
 }
 
 /// Whether rendering gave what the release already has, so that nothing needs to be applied.

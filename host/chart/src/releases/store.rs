@@ -12,12 +12,15 @@ use serde_json::{Value, json};
 use super::Status;
 use super::entry::{Attempt, Driver, Entry, LEFT, NOTE, RecordPlace, SIGNATURE};
 use super::error::ReleaseError;
-use super::record;
+use super::listing::listed;
+use super::record::{self, Author};
 use super::signature::{Signed, SigningKey};
 use crate::api_error::{OrGone, is_conflict};
 use crate::params::{patch_params, post_params};
 
 pub(super) const SECRET_TYPE: &str = "helm.sh/release.v1";
+/// The signature of a record that this installation has copied, and somebody else has written.
+const COPIED: &str = "";
 /// How records are written.
 #[derive(Debug, Clone)]
 pub struct Recording {
@@ -51,24 +54,16 @@ impl<'a> Store<'a> {
         if self.recording.driver == Driver::ConfigMap {
             return Ok(Vec::new());
         }
-        let list = self
-            .secret_api()
-            .list(&self.selector())
-            .await
-            .map_err(ReleaseError::kube(self.action("listing the Secrets")))?;
-        let records = list.items.into_iter();
-        Ok(sorted(records.filter_map(|secret| self.of_secret(secret))))
+        let read = |secret| self.of_secret(secret);
+        let listed = listed(&self.secret_api(), self.selector(), read).await;
+        listed.map_err(ReleaseError::kube(self.action("listing the Secrets")))
     }
 
     /// The records in ConfigMaps, oldest first.
     pub async fn config_maps(&self) -> Result<Vec<Entry>, ReleaseError> {
-        let list = self
-            .map_api()
-            .list(&self.selector())
-            .await
-            .map_err(ReleaseError::kube(self.action("listing the ConfigMaps")))?;
-        let records = list.items.into_iter();
-        Ok(sorted(records.filter_map(|map| self.of_config_map(map))))
+        let read = |map| self.of_config_map(map);
+        let listed = listed(&self.map_api(), self.selector(), read).await;
+        listed.map_err(ReleaseError::kube(self.action("listing the ConfigMaps")))
     }
 
     /// The records that count: those in Secrets, and if there are none, those in ConfigMaps.
@@ -84,27 +79,28 @@ impl<'a> Store<'a> {
     /// The records that count, of which a watch shows but this one. Lists are expensive: the API server
     /// goes through all objects of the namespace.
     pub async fn with_only(&self, record: &RecordPlace) -> Result<Vec<Entry>, ReleaseError> {
-        let attempt = || format!("reading {}", record.reference().describe(self.namespace));
-        let entry = match record.driver() {
-            Driver::Secret if self.recording.driver == Driver::ConfigMap => None,
-            Driver::Secret => {
-                let found = self.secret_api().get_opt(record.object()).await;
-                found
-                    .map_err(ReleaseError::kube(attempt()))?
-                    .and_then(|secret| self.of_secret(secret))
-            }
-            Driver::ConfigMap => {
-                let found = self.map_api().get_opt(record.object()).await;
-                found
-                    .map_err(ReleaseError::kube(attempt()))?
-                    .and_then(|map| self.of_config_map(map))
-            }
-        };
-        match entry {
-            Some(entry) if entry.status == Status::Deployed.as_str() && entry.left.is_none() => Ok(vec![entry]),
+        match self.get(record).await? {
+            Some(entry) if entry.is_deployed() && entry.left.is_none() => Ok(vec![entry]),
             // The watch is late, or there is more to know.
             _ => self.current().await,
         }
+    }
+
+    /// One record as it is now. None if it is gone, or in a Secret where there are none.
+    async fn get(&self, record: &RecordPlace) -> Result<Option<Entry>, ReleaseError> {
+        let attempt = format!("reading {}", record.reference().describe(self.namespace));
+        let found = match record.driver() {
+            Driver::Secret if self.recording.driver == Driver::ConfigMap => return Ok(None),
+            Driver::Secret => {
+                let found = self.secret_api().get_opt(record.object()).await;
+                found.map(|found| found.and_then(|secret| self.of_secret(secret)))
+            }
+            Driver::ConfigMap => {
+                let found = self.map_api().get_opt(record.object()).await;
+                found.map(|found| found.and_then(|map| self.of_config_map(map)))
+            }
+        };
+        found.map_err(ReleaseError::kube(attempt))
     }
 
     fn of_secret(&self, secret: Secret) -> Option<Entry> {
@@ -134,8 +130,19 @@ impl<'a> Store<'a> {
         text: String,
         owner: &OwnerReference,
     ) -> Result<bool, ReleaseError> {
-        let place = RecordPlace::of(self.recording.driver, self.name, revision);
         let signature = self.sign(revision, &text, owner);
+        self.put(revision, status, text, signature, owner).await
+    }
+
+    async fn put(
+        &self,
+        revision: u32,
+        status: Status,
+        text: String,
+        signature: String,
+        owner: &OwnerReference,
+    ) -> Result<bool, ReleaseError> {
+        let place = RecordPlace::of(self.recording.driver, self.name, revision);
         let metadata = ObjectMeta {
             name: Some(place.object().to_owned()),
             namespace: Some(self.namespace.to_owned()),
@@ -176,16 +183,33 @@ impl<'a> Store<'a> {
     }
 
     /// Marks an earlier revision as superseded. One of another driver is copied to where the history
-    /// goes on.
+    /// goes on. What somebody else has written is not signed for that.
     pub async fn supersede(&self, entry: &Entry, owner: &OwnerReference) -> Result<(), ReleaseError> {
+        let read_again;
+        let entry = if entry.text.is_some() {
+            entry
+        } else {
+            let Some(found) = self.get(&entry.record()).await? else {
+                return Ok(());
+            };
+            read_again = found;
+            &read_again
+        };
         let unreadable = |problem: String| ReleaseError::unreadable(entry.describe(self.namespace), &problem);
-        let text = record::restate(&entry.text, Status::Superseded).map_err(unreadable)?;
+        let author = entry.author(&self.recording.key, self.namespace, self.name, &owner.uid);
+        let text = entry.text.as_deref().unwrap_or_default();
+        let text = record::restate(text, author, Status::Superseded).map_err(unreadable)?;
+        let signature = match author {
+            Author::Own => self.sign(entry.revision, &text, owner),
+            Author::Other => COPIED.to_owned(),
+        };
         if entry.driver != self.recording.driver {
-            self.create(entry.revision, Status::Superseded, text, owner).await?;
+            let status = Status::Superseded;
+            self.put(entry.revision, status, text, signature, owner).await?;
             return Ok(());
         }
         let labels = json!({"status": Status::Superseded.as_str(), "modifiedAt": seconds()});
-        let annotations = json!({LEFT: null, SIGNATURE: self.sign(entry.revision, &text, owner)});
+        let annotations = json!({LEFT: null, SIGNATURE: signature});
         let mut patch = json!({"metadata": {"labels": labels, "annotations": annotations}});
         patch["data"]["release"] = match entry.driver {
             Driver::Secret => json!(ByteString(text.into_bytes())),
@@ -276,12 +300,6 @@ impl<'a> Store<'a> {
     fn map_api(&self) -> Api<ConfigMap> {
         Api::namespaced(self.client.clone(), self.namespace)
     }
-}
-
-fn sorted(entries: impl Iterator<Item = Entry>) -> Vec<Entry> {
-    let mut entries: Vec<Entry> = entries.collect();
-    entries.sort_by_key(|entry| entry.revision);
-    entries
 }
 
 fn seconds() -> String {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::entry::{Driver, Entry};
 use super::error::{ReleaseError, Taken};
-use super::record::{self, Info, Written};
+use super::record::{self, Author, Info, Written};
 use super::reference::{self, Reference};
 use super::release::Release;
 use super::status::Status;
@@ -14,7 +14,7 @@ use super::status::Status;
 /// `--set nested.list={1,a}`.
 const OF_HELM: &str = include_str!("../../tests/fixtures/helm-record.txt");
 
-fn entry(text: &str) -> Entry {
+pub(super) fn entry(text: &str) -> Entry {
     Entry {
         driver: Driver::Secret,
         object: "sh.helm.release.v1.demo.v3".to_owned(),
@@ -24,7 +24,7 @@ fn entry(text: &str) -> Entry {
         note: None,
         left: None,
         signature: None,
-        text: text.as_bytes().to_vec(),
+        text: Some(text.as_bytes().to_vec()),
     }
 }
 
@@ -34,7 +34,7 @@ fn references(manifest: &str) -> Vec<Reference> {
 
 #[test]
 fn a_record_of_helm_is_read() {
-    let release = Release::read(&entry(OF_HELM.trim()), "ns").unwrap();
+    let release = Release::read(&entry(OF_HELM.trim()), Author::Other, "ns").unwrap();
     assert_eq!((release.revision, release.status), (3, Status::Deployed));
     assert_eq!(
         (release.chart.as_str(), release.chart_version.as_str()),
@@ -58,11 +58,12 @@ fn a_record_of_helm_is_read() {
 
 #[test]
 fn superseding_a_record_of_helm_changes_its_status_alone() {
-    let mut before: Value = record::decode(OF_HELM.trim().as_bytes()).unwrap();
+    let mut before: Value = record::decode(OF_HELM.trim().as_bytes(), Author::Other).unwrap();
     let after: Value = record::decode(
-        record::restate(OF_HELM.trim().as_bytes(), Status::Superseded)
+        record::restate(OF_HELM.trim().as_bytes(), Author::Other, Status::Superseded)
             .unwrap()
             .as_bytes(),
+        Author::Other,
     )
     .unwrap();
     assert_eq!(after["info"]["status"], "superseded");
@@ -72,7 +73,7 @@ fn superseding_a_record_of_helm_changes_its_status_alone() {
 
 #[test]
 fn a_record_has_helms_fields() {
-    let of_helm: Value = record::decode(OF_HELM.trim().as_bytes()).unwrap();
+    let of_helm: Value = record::decode(OF_HELM.trim().as_bytes(), Author::Other).unwrap();
     let written = Written {
         name: "demo",
         info: Info {
@@ -87,7 +88,7 @@ fn a_record_has_helms_fields() {
         namespace: "ns",
         plugin: None,
     };
-    let own: Value = record::decode(record::encode(&written).unwrap().as_bytes()).unwrap();
+    let own: Value = record::decode(record::encode(&written).unwrap().as_bytes(), Author::Own).unwrap();
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     // Helm leaves empty hooks out.
     assert_eq!(
@@ -104,7 +105,9 @@ fn a_record_has_helms_fields() {
 #[test]
 fn damaged_records_are_named_with_the_remedy() {
     for (text, words) in [("?", "not base64"), ("e30x", "not the JSON"), ("H4sIAAAA", "not gzip")] {
-        let message = Release::read(&entry(text), "ns").unwrap_err().to_string();
+        let message = Release::read(&entry(text), Author::Other, "ns")
+            .unwrap_err()
+            .to_string();
         assert!(
             message.starts_with("Secret ns/sh.helm.release.v1.demo.v3: "),
             "{message}"
@@ -118,7 +121,10 @@ fn early_records_are_not_compressed() {
     use base64::Engine as _;
     let text = base64::engine::general_purpose::STANDARD
         .encode(r#"{"info": {"status": "failed"}, "hooks": null, "chart": {"metadata": {}}}"#);
-    assert_eq!(Release::read(&entry(&text), "ns").unwrap().status, Status::Failed);
+    assert_eq!(
+        Release::read(&entry(&text), Author::Other, "ns").unwrap().status,
+        Status::Failed
+    );
 }
 
 #[test]

@@ -137,3 +137,61 @@ async fn a_hook_of_a_forged_record_is_not_run() {
     cluster.server().until("the deletion to end", gone).await;
     assert!(cluster.server().object("ConfigMap", "default", "from-a-hook").is_none());
 }
+
+/// What an upgrade leaves behind is as much somebody else's as it was before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forged_record_is_not_signed_by_the_upgrade_after_it() {
+    let cluster = Cluster::new(JUICEFS).await;
+    let first = cluster.start().await;
+    cluster.ask("5Gi").await;
+    cluster.scene.kill(first);
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: from-a-hook}\ndata: {a: b}\n";
+    cluster.forge(|record| {
+        record["hooks"] = json!([{"name": "from-a-hook", "kind": "ConfigMap", "path": "demo/templates/hook.yaml",
+            "manifest": map, "events": ["pre-delete"], "last_run": {"started_at": "", "completed_at": "", "phase": ""}}]);
+    });
+    let second = cluster.start().await;
+    cluster.ask("6Gi").await;
+    assert_eq!(cluster.records().1, ["v1", "v2", "v3"]);
+    cluster.scene.kill(second);
+    let name = cluster.left.name.clone();
+    cluster
+        .server()
+        .delete("Secret", "default", &format!("sh.helm.release.v1.{name}.v3"));
+    cluster.server().delete("Dataset", "default", &name);
+    let _third = cluster.scene.start().await;
+    let gone = |server: &ApiServer| server.object("Dataset", "default", &name).is_none().then_some(());
+    cluster.server().until("the deletion to end", gone).await;
+    assert!(cluster.server().object("ConfigMap", "default", "from-a-hook").is_none());
+}
+
+/// A list of zeros is a record of some kilobytes, and gigabytes as values.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_unpacks_to_much_is_named_and_changes_nothing() {
+    let cluster = Cluster::new(JUICEFS).await;
+    let first = cluster.start().await;
+    cluster.ask("5Gi").await;
+    cluster.scene.kill(first);
+    let before = cluster.images();
+    cluster.forge(|record| record["config"] = json!(vec![0; 3 << 20]));
+    let _second = cluster.scene.start().await;
+    let name = cluster.left.name.clone();
+    let told = |server: &ApiServer| {
+        let runtime = server.object(&cluster.left.kind, "default", &name)?;
+        let mut told = server.objects("Event", "default");
+        told.push(runtime["status"]["conditions"].clone());
+        let told = told
+            .iter()
+            .find(|told| told.to_string().contains("unpacks to more than 4194304 bytes"));
+        told.map(drop)
+    };
+    cluster.server().until("the record to be named", told).await;
+    assert_eq!(cluster.images(), before);
+    // Whoever is told to delete it does so, and the rest is as it was.
+    cluster
+        .server()
+        .delete("Secret", "default", &format!("sh.helm.release.v1.{name}.v2"));
+    cluster.ask("6Gi").await;
+    let upgraded = |_: &ApiServer| (cluster.records().1.last()?.as_str() > "v1").then_some(());
+    cluster.server().until("the next upgrade", upgraded).await;
+}
