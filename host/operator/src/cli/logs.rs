@@ -47,10 +47,14 @@ impl Options {
                 self.log
             )
         })?;
+        let coloured = io::stderr().is_terminal();
         let logs = tracing_subscriber::fmt()
             .with_env_filter(filter)
-            .with_writer(|| Lines(io::stderr()))
-            .with_ansi(std::io::stderr().is_terminal());
+            .with_writer(move || Lines {
+                out: io::stderr(),
+                coloured,
+            })
+            .with_ansi(coloured);
         match self.log_format {
             Format::Json => logs.json().flatten_event(true).with_current_span(false).init(),
             Format::Text => logs.with_target(false).init(),
@@ -59,21 +63,37 @@ impl Options {
     }
 }
 
-/// Standard error, with lines of bounded length.
-struct Lines(Stderr);
+/// Standard error, with lines of bounded length, each of which is one.
+struct Lines {
+    out: Stderr,
+    /// Whether the subscriber colours the lines.
+    coloured: bool,
+}
 
 impl Write for Lines {
     /// Writes a line, which the subscriber gives as a whole.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        match std::str::from_utf8(line) {
-            Ok(text) => self.0.write_all(shortened(text).as_bytes())?,
-            Err(_) => self.0.write_all(line)?,
-        }
+        let text = String::from_utf8_lossy(line);
+        self.out
+            .write_all(shortened(&one_line(&text, self.coloured)).as_bytes())?;
         Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.out.flush()
+    }
+}
+
+/// Returns a line without control characters but for its end, and for colours if it has any. What
+/// plugins, registries and users say must not look like another line.
+fn one_line(line: &str, coloured: bool) -> Cow<'_, str> {
+    const COLOUR: char = '\u{1b}';
+    let (text, end) = line.strip_suffix('\n').map_or((line, ""), |text| (text, "\n"));
+    let is_forbidden = |char: char| char.is_control() && !(coloured && char == COLOUR);
+    if text.contains(is_forbidden) {
+        Cow::Owned(text.replace(is_forbidden, " ") + end)
+    } else {
+        Cow::Borrowed(line)
     }
 }
 
@@ -98,6 +118,8 @@ fn shortened(line: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use super::*;
 
     #[test]
@@ -115,5 +137,43 @@ mod tests {
         let shown: Value = serde_json::from_str(&shortened(&line)).unwrap();
         assert_eq!((&shown["level"], &shown["seconds"]), (&"WARN".into(), &7.into()));
         assert_eq!(shown["error"].as_str().unwrap().len(), text::LONGEST);
+    }
+
+    #[rstest::rstest]
+    #[case::plain("WARN late error=x\n", false, "WARN late error=x\n")]
+    #[case::line_ends("a\n2026 INFO b\r\nc\n", false, "a 2026 INFO b  c\n")]
+    #[case::escapes("a\u{1b}[2Kb\u{85}c\n", false, "a [2Kb c\n")]
+    #[case::colours("\u{1b}[33mWARN\u{1b}[0m a\nb\n", true, "\u{1b}[33mWARN\u{1b}[0m a b\n")]
+    fn a_line_is_one_line_whatever_it_says(#[case] line: &str, #[case] coloured: bool, #[case] shown: &str) {
+        assert_eq!(one_line(line, coloured), shown);
+    }
+
+    /// The subscriber gives the lines of an event at once.
+    #[test]
+    fn what_others_say_is_not_a_line_of_its_own() {
+        let written: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
+        struct Writes(Arc<Mutex<Vec<Vec<u8>>>>);
+        impl Write for Writes {
+            fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+                self.0.lock().unwrap().push(line.to_vec());
+                Ok(line.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let writes = Arc::clone(&written);
+        let logs = tracing_subscriber::fmt()
+            .with_writer(move || Writes(Arc::clone(&writes)))
+            .with_ansi(false);
+        tracing::subscriber::with_default(logs.finish(), || {
+            tracing::warn!(error = %"x\n2026-01-01T00:00:00Z  INFO registration=a loaded", "the reconcile failed\nb");
+        });
+        let written = written.lock().unwrap();
+        let [line] = written.as_slice() else {
+            panic!("{written:?}")
+        };
+        let shown = one_line(std::str::from_utf8(line).unwrap(), false).into_owned();
+        assert!(shown.ends_with('\n') && shown.matches('\n').count() == 1, "{shown}");
     }
 }

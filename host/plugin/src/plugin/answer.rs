@@ -5,6 +5,7 @@ use wasser_api::text;
 use crate::bindings::types::{CacheState, Description, Error, Measure, Mount, StorageStats, UfsChange};
 use crate::plugin::sound::Sound;
 use crate::sandbox::error::{CallError, CallSite};
+use crate::sandbox::imports::shape;
 
 /// The maximum bytes of a guest's message to users, and of other texts in its errors. They are
 /// shown in conditions, events and log lines.
@@ -20,7 +21,8 @@ pub trait Answer {
         None
     }
 
-    /// Returns the answer with the texts for people cut to a bounded length.
+    /// Returns the answer with the texts for people as they can be shown: of bounded length, and
+    /// without control characters, by which a text could pass for another log line.
     fn bounded(self) -> Self
     where
         Self: Sized,
@@ -80,23 +82,19 @@ impl<T: Answer> Answer for Result<T, Error> {
     }
 
     fn bounded(self) -> Self {
-        let shorten = |text: &mut String, limit| {
-            if text.len() > limit {
-                *text = text::bounded(text, limit).into_owned();
-            }
-        };
+        let tidy = |text: &mut String, limit| *text = shape::tidy(text, limit);
         self.map_err(|mut error| {
             match &mut error {
                 Error::NotSupported => {}
                 Error::InvalidSpec(invalid) => {
-                    shorten(&mut invalid.field, WORDS);
-                    shorten(&mut invalid.message, MESSAGE);
+                    tidy(&mut invalid.field, WORDS);
+                    tidy(&mut invalid.message, MESSAGE);
                 }
-                Error::RetryAfter(delay) => shorten(&mut delay.message, MESSAGE),
-                Error::Failed(message) => shorten(message, MESSAGE),
+                Error::RetryAfter(delay) => tidy(&mut delay.message, MESSAGE),
+                Error::Failed(message) => tidy(message, MESSAGE),
                 Error::Other((code, message)) => {
-                    shorten(code, WORDS);
-                    shorten(message, MESSAGE);
+                    tidy(code, WORDS);
+                    tidy(message, MESSAGE);
                 }
             }
             error
@@ -148,5 +146,14 @@ mod tests {
     fn a_state_that_cannot_be_shown_is_refused(#[case] value: Measure, #[case] fault: Option<&str>) {
         let name = "cached".to_owned();
         assert_eq!(vec![CacheState { name, value }].fault().as_deref(), fault);
+    }
+
+    #[rstest::rstest]
+    #[case::failed(Error::Failed("x\n2026-01-01 INFO loaded\u{1b}[0m".to_owned()))]
+    #[case::other(Error::Other(("x\r\n".to_owned(), "x\u{85}y".to_owned())))]
+    fn texts_for_people_have_one_line_and_no_control_characters(#[case] error: Error) {
+        let shown = format!("{:?}", Err::<(), _>(error).bounded());
+        let escapes = ["\\n", "\\r", "\\u"];
+        assert!(escapes.iter().all(|escape| !shown.contains(escape)), "{shown}");
     }
 }

@@ -14,7 +14,7 @@ mod objects;
 pub mod pods;
 mod ports;
 mod secrets;
-mod shape;
+pub mod shape;
 mod state;
 pub mod wasi;
 
