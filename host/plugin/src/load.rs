@@ -20,9 +20,6 @@ use crate::plugin::pre::PluginPre;
 use crate::sandbox::error::CallError;
 use crate::sandbox::identity::PluginIdentity;
 
-/// How many digits of a digest tell a build from others.
-const BUILD_DIGITS: usize = 16;
-
 /// Why a registration does not become a plugin.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -102,18 +99,15 @@ impl PluginHost {
             ..PluginIdentity::undescribed(registration)
         };
         let chart_digest = Digest::of(&chart);
-        let parts = format!(
-            "{digest} {chart_digest} {:?} {:?} {effective}",
-            registration.images, registration.settings
-        );
+        let (images, settings) = (&registration.images, &registration.settings);
         Ok(Plugin {
-            build: Digest::of(parts.as_bytes()).hex().chars().take(BUILD_DIGITS).collect(),
+            build: Plugin::build_of(&digest, &chart_digest, images, settings, &effective),
             registration: registration.name.clone(),
             digest,
             chart_digest,
             chart,
-            images: registration.images.clone(),
-            settings: registration.settings.clone(),
+            images: images.clone(),
+            settings: settings.clone(),
             not_given: declared.without(&effective),
             not_declared: registration.grants.without(&effective),
             grants: effective,

@@ -251,12 +251,13 @@ impl Scene {
         let (registry, kinds) = (Arc::new(Registry::new()), watch::Sender::new(Vec::new()));
         let (leader, stop) = (watch::Sender::new(true), CancellationToken::new());
         let rollouts = Arc::new(Rollouts::observing(SETTLING));
+        let artifacts = Artifacts::new(self.registry.clone(), self.artifacts.path(), client.clone(), OPERATOR)
+            .signed_by(self.keys.clone());
         let registrations = Registrations {
             client: client.clone(),
             namespace: OPERATOR.to_owned(),
-            registrar: Registrar::new(plugins(), registry.clone()),
-            artifacts: Artifacts::new(self.registry.clone(), self.artifacts.path(), client.clone(), OPERATOR)
-                .signed_by(self.keys.clone()),
+            registrar: Registrar::new(plugins(), registry.clone()).with_keys(artifacts.keys()),
+            artifacts,
             pauses: Backoff {
                 first: Duration::from_millis(20),
                 longest: Duration::from_millis(100),

@@ -132,14 +132,19 @@ impl Artifacts {
     /// verified again.
     #[must_use]
     pub fn signed_by(mut self, keys: Vec<PublicKey>) -> Self {
-        if !keys.is_empty() {
-            let mut names: Vec<String> = keys.iter().map(PublicKey::name).collect();
-            names.sort();
-            let mark: String = Digest::of(names.concat().as_bytes()).hex().chars().take(16).collect();
+        self.keys = keys;
+        if let Some(mark) = self.keys() {
             self.cache = Cache::new(&self.directory, &mark);
         }
-        self.keys = keys;
         self
+    }
+
+    /// Returns what stands for the keys, if there are any.
+    pub fn keys(&self) -> Option<String> {
+        let mut names: Vec<String> = self.keys.iter().map(PublicKey::name).collect();
+        names.sort();
+        let digest = || Digest::of(names.concat().as_bytes()).hex().chars().take(16).collect();
+        (!names.is_empty()).then(digest)
     }
 
     /// Returns an artifact that was pulled before.

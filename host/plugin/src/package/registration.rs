@@ -54,6 +54,15 @@ pub struct Registration {
     pub limits: Limits,
 }
 
+/// What a ConfigMap gives its plugin, whichever that is.
+#[derive(Debug)]
+pub(crate) struct Bounds {
+    /// The capabilities that the administrator gives.
+    pub grants: Grants,
+    /// The limits of one call.
+    pub limits: Limits,
+}
+
 /// The parts of an artifact that was pulled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pulled {
@@ -202,6 +211,12 @@ impl Registration {
         Ok(registration)
     }
 
+    /// Returns whether a ConfigMap names an artifact.
+    pub(crate) fn names_artifact(map: &ConfigMap) -> bool {
+        let is_pulled = |source: SourceYaml| source.oci.is_some();
+        plugin_yaml(map).is_ok_and(|yaml| is_pulled(yaml.component) || is_pulled(yaml.chart))
+    }
+
     /// Returns the artifact that has to be pulled before the plugin can be loaded.
     pub fn artifact(&self) -> Option<&str> {
         [&self.component, &self.chart]
@@ -251,13 +266,7 @@ impl Registration {
             .namespace
             .clone()
             .ok_or(RegistrationError::Incomplete("namespace"))?;
-        let text = map
-            .data
-            .as_ref()
-            .and_then(|data| data.get(PLUGIN_KEY))
-            .ok_or(RegistrationError::NoPluginYaml)?;
-        let yaml: PluginYaml =
-            yaml_serde::from_str(text).map_err(|error| RegistrationError::Yaml(error.to_string()))?;
+        let yaml = plugin_yaml(map)?;
         yaml.grants.validate()?;
         let text = |(key, value): (String, Scalar)| (key, value.into());
         let texts = |values: BTreeMap<String, Scalar>| values.into_iter().map(text).collect();
@@ -300,6 +309,27 @@ impl Registration {
             .ok()
             .map(|claimed| claimed.runtime)
     }
+}
+
+impl Bounds {
+    /// Reads them, whatever else there is to say about the ConfigMap.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn of(map: &ConfigMap) -> Result<Self, RegistrationError> {
+        let yaml = plugin_yaml(map)?;
+        yaml.grants.validate()?;
+        Ok(Self {
+            grants: yaml.grants,
+            limits: yaml.limits.parse()?,
+        })
+    }
+}
+
+fn plugin_yaml(map: &ConfigMap) -> Result<PluginYaml, RegistrationError> {
+    let text = map.data.as_ref().and_then(|data| data.get(PLUGIN_KEY));
+    let text = text.ok_or(RegistrationError::NoPluginYaml)?;
+    yaml_serde::from_str(text).map_err(|error| RegistrationError::Yaml(error.to_string()))
 }
 
 fn source(map: &ConfigMap, field: &'static str, yaml: SourceYaml) -> Result<Source, RegistrationError> {

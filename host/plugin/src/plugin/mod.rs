@@ -25,6 +25,7 @@ pub mod answer;
 mod calls;
 pub mod conversation;
 pub mod instance;
+mod narrow;
 pub mod pre;
 pub mod quarantine;
 mod sound;
@@ -76,7 +77,22 @@ pub struct Plugin {
     pub(crate) pre: Arc<PluginPre>,
 }
 
+/// How many digits of a digest tell a build from others.
+const BUILD_DIGITS: usize = 16;
+
 impl Plugin {
+    /// Returns what tells a build from others.
+    pub(crate) fn build_of(
+        digest: &Digest,
+        chart: &Digest,
+        images: &BTreeMap<String, String>,
+        settings: &BTreeMap<String, String>,
+        grants: &Grants,
+    ) -> String {
+        let parts = format!("{digest} {chart} {images:?} {settings:?} {grants}");
+        Digest::of(parts.as_bytes()).hex().chars().take(BUILD_DIGITS).collect()
+    }
+
     /// Whether its calls have been slow lately, so that those of others come first.
     pub fn takes_much(&self) -> bool {
         self.pre.cpu.is_strained()

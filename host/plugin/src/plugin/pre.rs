@@ -10,6 +10,8 @@ use wasser_share::Allowance;
 
 use crate::bindings::{implement, migration, operations};
 use crate::engine::{INSTANCES_OF_ONE, PluginEngine};
+use crate::package::grants::Grants;
+use crate::package::limits::Limits;
 use crate::package::world::{CheckError, World};
 use crate::plugin::quarantine::{Quarantines, Standing};
 use crate::sandbox::budget::Share;
@@ -74,6 +76,29 @@ impl PluginPre {
             quarantines: Mutex::default(),
             linked,
         })
+    }
+
+    /// Returns the same with other bounds: what instances share is one for both.
+    pub fn narrowed(&self, given: Grants, effective: Grants, limits: Limits) -> Self {
+        let identity = PluginIdentity {
+            given,
+            effective,
+            limits,
+            ..(*self.identity).clone()
+        };
+        Self {
+            engine: self.engine.clone(),
+            identity: Arc::new(identity),
+            linked: self.linked.clone(),
+            implement: self.implement.clone(),
+            operations: self.operations.clone(),
+            migration: self.migration.clone(),
+            places: self.places.clone(),
+            memory: self.memory.clone(),
+            cpu: Processor::new(self.engine.threads.others()),
+            requests: self.requests.clone(),
+            quarantines: Mutex::default(),
+        }
     }
 
     /// Returns the place that a failed call is reported with.

@@ -28,12 +28,20 @@ pub struct Kept {
     map: ConfigMap,
     component: ByteString,
     chart: ByteString,
+    /// What stands for the keys with which it was pulled.
+    #[serde(default)]
+    keys: Option<String>,
 }
 
 impl Kept {
     /// Returns what is kept of a ConfigMap whose plugin was loaded. `None` if a file has changed
     /// meanwhile.
-    pub fn of(map: &ConfigMap, registration: &Registration, read: impl Fn(&Source) -> Option<Vec<u8>>) -> Option<Self> {
+    pub fn of(
+        map: &ConfigMap,
+        registration: &Registration,
+        keys: Option<String>,
+        read: impl Fn(&Source) -> Option<Vec<u8>>,
+    ) -> Option<Self> {
         let component = read(&registration.component)?;
         (Digest::of(&component) == registration.digest).then_some(())?;
         let metadata = ObjectMeta {
@@ -51,12 +59,16 @@ impl Kept {
             },
             component: ByteString(component),
             chart: ByteString(read(&registration.chart)?),
+            keys,
         })
     }
 
-    /// Returns the registration, if it is the same ConfigMap's.
-    pub fn registration(&self, uid: Option<&str>) -> Option<Registration> {
+    /// Returns the registration, if it is the same ConfigMap's, and nothing of it was pulled with
+    /// other keys than these.
+    pub fn registration(&self, uid: Option<&str>, keys: Option<&str>) -> Option<Registration> {
         (self.map.metadata.uid.as_deref() == uid).then_some(())?;
+        let is_trusted = keys.is_none() || self.keys.as_deref() == keys || !Registration::names_artifact(&self.map);
+        is_trusted.then_some(())?;
         let inline = |bytes: &ByteString| bytes.0.clone().into();
         Registration::parse_with(&self.map, inline(&self.component), inline(&self.chart)).ok()
     }

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
 use crate::engine::PluginHost;
-use crate::package::registration::{Pulled, Registration};
+use crate::package::registration::{Bounds, Pulled, Registration};
 use crate::package::source::Source;
 use crate::plugin::Plugin;
 use crate::registry::Registry;
@@ -24,6 +24,8 @@ pub struct Registrar {
     host: PluginHost,
     registry: Arc<Registry>,
     last_good: Arc<LastGood>,
+    /// What stands for the keys of which one must have signed what is pulled, if there are any.
+    keys: Option<String>,
     state: Mutex<RegistrarState>,
 }
 
@@ -78,6 +80,9 @@ struct KnownRegistration {
     offer: Result<Arc<Plugin>, Obstacle>,
     /// The plugin of the last state that served.
     good: Option<Arc<Plugin>>,
+    /// The same, with no more than the registration gives now. What it gives counts at once, also
+    /// where what it offers is not here.
+    narrowed: Option<Arc<Plugin>>,
     /// The plugin that serves now, of whatever state.
     serves: Option<Arc<Plugin>>,
     /// Whether it is on disk that the offer serves.
@@ -93,8 +98,17 @@ impl Registrar {
             last_good: Arc::new(LastGood::new(&host.engine.config.cache_dir)),
             host,
             registry,
+            keys: None,
             state: Mutex::default(),
         }
+    }
+
+    /// Lets an artifact that served before this process serve again only if it was pulled with the
+    /// same keys. `None` stands for no keys, and any artifact will do.
+    #[must_use]
+    pub fn with_keys(mut self, keys: Option<String>) -> Self {
+        self.keys = keys;
+        self
     }
 
     /// Replaces the known CRDs.
@@ -137,12 +151,14 @@ impl Registrar {
             None => (self.last_good(&name, map, &fingerprint).await, None),
         };
         let verdict = before.and_then(|before| before.verdict.clone());
+        let narrowed = narrowed(good.as_ref(), map, before.and_then(|before| before.narrowed.as_ref()));
         let offer = self.load(map, artifact, &fingerprint).await;
         let known = KnownRegistration {
             fingerprint,
             created: map.metadata.creation_timestamp.clone(),
             offer,
             good,
+            narrowed,
             serves,
             kept: false,
             // What was said of another state is said again, for the ConfigMap has been written since.
@@ -187,13 +203,13 @@ impl Registrar {
         let plugin = loaded.map_err(|error| Obstacle::Refused(error.to_string()))?;
         let (last_good, engine, fingerprint) =
             (self.last_good.clone(), self.host.engine.clone(), fingerprint.to_owned());
-        let (map, name) = (map.clone(), registration.name.clone());
+        let (map, name, keys) = (map.clone(), registration.name.clone(), self.keys.clone());
         let keep = move || {
             let read = |source: &Source| {
                 let bytes = source.read(engine.plugin_dir.as_ref(), engine.config.max_file).ok()?;
                 Some(bytes.to_vec())
             };
-            last_good.offer(&name, &fingerprint, || Kept::of(&map, &registration, read));
+            last_good.offer(&name, &fingerprint, || Kept::of(&map, &registration, keys, read));
         };
         // What cannot be kept is missed after a restart only.
         let _ = tokio::task::spawn_blocking(keep).await;
@@ -206,7 +222,8 @@ impl Registrar {
         let (last_good, name) = (self.last_good.clone(), name.to_owned());
         let fingerprint = fingerprint.to_owned();
         let reading = tokio::task::spawn_blocking(move || last_good.read(&name, &fingerprint));
-        let registration = reading.await.ok()??.registration(map.metadata.uid.as_deref())?;
+        let kept = reading.await.ok()??;
+        let registration = kept.registration(map.metadata.uid.as_deref(), self.keys.as_deref())?;
         match self.host.load(&registration).await {
             Ok(plugin) => Some(Arc::new(plugin)),
             Err(error) => {
@@ -247,8 +264,10 @@ impl RegistrarState {
             let Some(known) = self.known.get_mut(&name) else {
                 continue;
             };
-            if plugin.is_some() {
+            let is_offered = |plugin: &Arc<Plugin>| known.offer.as_ref().is_ok_and(|offer| Arc::ptr_eq(offer, plugin));
+            if plugin.as_ref().is_some_and(is_offered) {
                 known.good.clone_from(&plugin);
+                known.narrowed.clone_from(&plugin);
             }
             known.serves = plugin;
             if known.verdict.as_ref() != Some(&verdict) {
@@ -293,7 +312,7 @@ impl RegistrarState {
     fn fallback<'a>(&self, known: &'a KnownRegistration) -> Option<&'a Arc<Plugin>> {
         let is_offered = |good: &Arc<Plugin>| known.offer.as_ref().is_ok_and(|offer| Arc::ptr_eq(offer, good));
         known
-            .good
+            .narrowed
             .as_ref()
             .filter(|good| !is_offered(good) && self.is_defined(good))
     }
@@ -339,6 +358,23 @@ impl RegistrarState {
             },
         }
     }
+}
+
+/// Returns the last good plugin with no more than a ConfigMap gives now. One that cannot be read gives
+/// what it gave. `before` is what this led to last.
+fn narrowed(good: Option<&Arc<Plugin>>, map: &ConfigMap, before: Option<&Arc<Plugin>>) -> Option<Arc<Plugin>> {
+    let good = good?;
+    let Ok(bounds) = Bounds::of(map) else {
+        return Some(before.unwrap_or(good).clone());
+    };
+    let Some(narrowed) = good.narrowed(&bounds.grants, &bounds.limits) else {
+        return Some(good.clone());
+    };
+    let is_same = |before: &&Arc<Plugin>| {
+        // A build is of a component, a chart, and grants.
+        (&before.build, before.limits) == (&narrowed.build, narrowed.limits)
+    };
+    Some(before.filter(is_same).cloned().unwrap_or_else(|| Arc::new(narrowed)))
 }
 
 fn fingerprint(map: &ConfigMap) -> String {

@@ -9,7 +9,7 @@ use crate::package::limits::Limits;
 use crate::package::registration::Registration;
 
 /// The names of a plugin, for messages, and the bounds of what it may do.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct PluginIdentity {
     /// The kind that it serves.
     pub kind: String,
