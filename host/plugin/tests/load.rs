@@ -84,7 +84,6 @@ async fn compiled_code_is_loaded_after_a_restart() {
 
     // A compiler that always fails shows that it is not called.
     config.precompiler = Some(vec!["/bin/false".into()]);
-    config.precompile_from = 0;
     let restarted = PluginHost::new(config).unwrap();
     let plugin = load(&restarted, &component, "").await.unwrap();
     let answer = plugin
@@ -112,7 +111,6 @@ async fn a_compilation_in_another_process_is_bounded_in_time() {
     let directory = tempfile::tempdir().unwrap();
     let mut config = HostConfig::new(directory.path().join("cache"));
     config.precompiler = Some(vec!["/bin/sh".into(), "-c".into(), "exec sleep 600".into()]);
-    config.precompile_from = 0;
     config.compile_timeout = Duration::from_millis(100);
     let refused = load(&PluginHost::new(config).unwrap(), &Guest::default().build(), "")
         .await
@@ -136,7 +134,6 @@ async fn a_component_that_was_precompiled_elsewhere_is_loaded() {
     let mut config = HostConfig::new(directory.path().join("cache"));
     let copy = format!("cp {} \"$1\"", output.display());
     config.precompiler = Some(vec!["/bin/sh".into(), "-c".into(), copy.into()]);
-    config.precompile_from = 0;
     load(&PluginHost::new(config).unwrap(), &component, "").await.unwrap();
 }
 
@@ -153,4 +150,63 @@ async fn a_component_of_the_first_version_loads_and_works() {
     assert_eq!(answer, Ok(Err(Error::Failed("exec was made".to_owned()))));
     assert_eq!(fake.asked().len(), 1);
     assert!(!plugin.has_migration());
+}
+
+/// As for a component that takes more than a compilation may: this process stands for the child, and
+/// asks for the memory itself. The pool of the engine, which is gone by then, left some room.
+#[test]
+fn a_compilation_that_takes_too_much_memory_ends_its_own_process() {
+    const CHILD: &str = "WASSER_COMPILES";
+    if std::env::var_os(CHILD).is_none() {
+        let ended = std::process::Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "a_compilation_that_takes_too_much_memory_ends_its_own_process",
+                "--nocapture",
+            ])
+            .env(CHILD, "1")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&ended.stdout) + String::from_utf8_lossy(&ended.stderr);
+        assert!(
+            said.contains("compiled") && said.contains("memory allocation of"),
+            "{said}"
+        );
+        assert!(!ended.status.success(), "{said}");
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let (input, output) = (directory.path().join("in.wasm"), directory.path().join("out.cwasm"));
+    std::fs::write(&input, Guest::default().build()).unwrap();
+    PluginHost::precompile_file_bounded(&input, &output).unwrap();
+    eprintln!("compiled {}", output.exists());
+    let many = vec![1_u8; 3 << 30];
+    eprintln!("{} bytes were to be had", many.len());
+}
+
+#[tokio::test]
+async fn a_component_whose_compilation_killed_the_operator_is_not_tried_for_ever() {
+    let directory = tempfile::tempdir().unwrap();
+    let component = Guest::default().build();
+    let mut config = HostConfig::new(directory.path().join("cache"));
+    config.precompiler = Some(vec!["/bin/false".into()]);
+    let host = PluginHost::new(config.clone()).unwrap();
+    // As a process leaves it that is killed for the third time.
+    let mark = directory
+        .path()
+        .join("cache")
+        .join(format!("{}.compiling", Digest::of(&component).hex()));
+    std::fs::write(&mark, "...").unwrap();
+    let refused = load(&host, &component, "").await.unwrap_err();
+    assert!(
+        refused.contains("has ended the operator each time") && refused.contains(".compiling"),
+        "{refused}"
+    );
+    // One that fails by itself says why each time.
+    std::fs::remove_file(&mark).unwrap();
+    for _ in 0..5 {
+        let refused = load(&host, &component, "").await.unwrap_err();
+        assert!(refused.contains("/bin/false ended with exit status: 1"), "{refused}");
+    }
+    assert!(!mark.exists());
 }

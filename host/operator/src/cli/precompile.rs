@@ -1,5 +1,5 @@
 //! `wasser precompile`: what the operator starts to compile in a process of its own, whose memory
-//! is gone afterwards.
+//! is gone afterwards, and bounded meanwhile.
 
 use std::path::PathBuf;
 
@@ -23,7 +23,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     match (&args.helm, &args.component, &args.output) {
         (Some(cache_dir), ..) => Renderer::precompile(cache_dir).context("compiling Helm's engine"),
-        (None, Some(component), Some(output)) => Ok(PluginHost::precompile_file(component, output)?),
+        (None, Some(component), Some(output)) => Ok(PluginHost::precompile_file_bounded(component, output)?),
         _ => bail!("give a component and an output, or --helm with a cache directory"),
     }
 }

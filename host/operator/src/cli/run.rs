@@ -328,7 +328,7 @@ fn follow_leader(mut leader: watch::Receiver<bool>, metrics: Arc<Metrics>) {
     });
 }
 
-/// Large components are compiled by a child of the same program, whose memory is gone afterwards.
+/// Components are compiled by a child of the same program, whose memory is gone afterwards.
 fn host_config(cache_dir: &Path, plugin_dir: Option<PathBuf>) -> Result<HostConfig> {
     let program = std::env::current_exe().context("finding this program's own file")?;
     Ok(HostConfig {

@@ -97,6 +97,11 @@ impl Cache {
         load(engine, &path).map_err(|error| format!("{error:#}"))
     }
 
+    /// Returns the path of the mark of a compilation that is under way.
+    pub fn mark(&self, digest: &Digest) -> PathBuf {
+        self.directory.join(format!("{}.compiling", digest.hex()))
+    }
+
     /// Returns the path at which a file is written before it gets its final name.
     pub fn partial(&self, digest: &Digest) -> PathBuf {
         self.directory

@@ -10,13 +10,14 @@ use wasmtime::component::Component;
 
 use crate::engine::PluginEngine;
 use crate::engine::error::CompileError;
+use crate::engine::mark::{Mark, Unmarked};
 use crate::package::digest::Digest;
 
 /// What each MiB of a component adds to the time limit. A guest with an interpreter has 18 MiB and needs
 /// 11 s of a processor, of which a busy host may give it a small part.
 const EACH_MIB: Duration = Duration::from_secs(10);
 /// The longest time limit: other registrations wait meanwhile.
-const LONGEST: Duration = Duration::from_secs(240);
+pub const LONGEST: Duration = Duration::from_secs(240);
 
 /// Returns the time limit for a component of this size.
 fn time_limit(least: Duration, size: usize) -> Duration {
@@ -32,21 +33,25 @@ pub async fn compile(engine: &PluginEngine, bytes: Bytes, digest: &Digest) -> Re
         return Ok(component);
     }
     let limit = time_limit(engine.config.compile_timeout, bytes.len());
-    let _turn = tokio::time::timeout(limit, engine.compiling.acquire())
+    let turn = tokio::time::timeout(limit, engine.compiling.clone().acquire_owned())
         .await
         .map_err(|_| CompileError::Timeout(limit))?;
-    let outside = engine
-        .config
-        .precompiler
-        .as_ref()
-        .filter(|_| bytes.len() as u64 >= engine.config.precompile_from);
-    let compiled = match outside {
-        Some(command) => compile_outside(engine, command, &bytes, digest, limit).await?,
+    let compiled = match &engine.config.precompiler {
+        Some(command) => {
+            let path = engine.cache.mark(digest);
+            let _mark = Mark::begin(&path).map_err(|unmarked| match unmarked {
+                Unmarked::Killed => CompileError::Killed(path),
+                Unmarked::Io(error) => CompileError::Failed(format!("marking its beginning: {error}")),
+            })?;
+            compile_outside(engine, command, &bytes, digest, limit).await?
+        }
         None => {
             let wasmtime = engine.wasmtime.clone();
-            // The thread cannot be stopped, only abandoned. The size of a component is bounded, and
-            // large ones are compiled in another process.
-            let compiling = tokio::task::spawn_blocking(move || wasmtime.precompile_component(&bytes));
+            // The thread cannot be stopped, only abandoned. It keeps its turn until it ends.
+            let compiling = tokio::task::spawn_blocking(move || {
+                let _until_then = turn;
+                wasmtime.precompile_component(&bytes)
+            });
             let compiled = tokio::time::timeout(limit, compiling)
                 .await
                 .map_err(|_| CompileError::Timeout(limit))?;

@@ -47,4 +47,10 @@ pub enum CompileError {
          the host is too busy"
     )]
     Timeout(Duration),
+    /// The process was killed each time.
+    #[error(
+        "compiling the component has ended the operator each time, perhaps for want of memory; register another \
+         build of it, or delete {} to have it tried again", .0.display()
+    )]
+    Killed(PathBuf),
 }

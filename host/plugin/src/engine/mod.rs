@@ -15,19 +15,22 @@
 //!
 //! # Compilations do not block calls
 //! Components are compiled one at a time, within a time limit and off the async runtime
-//! (`compile.rs`).
+//! (`compile.rs`); by the operator in a process of their own, whose memory is bounded (`bounds.rs`),
+//! and not again where that killed the operator (`mark.rs`).
 //!
 //! # Time passes only while guests run
 //! The ticker advances the engine's epoch, by which stores limit the guest's own time, and sleeps
 //! while there are no calls (`ticker.rs`).
 
+pub mod bounds;
 pub mod cache;
 pub mod compile;
 pub mod error;
+mod mark;
 pub mod threads;
 pub mod ticker;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,12 +78,11 @@ pub struct HostConfig {
     pub compile_timeout: Duration,
     /// A program and its first arguments, to which the paths of a component and of the output are
     /// appended. The program calls [`precompile_file`]. A separate process keeps the compiler's
-    /// memory out of this one. `None` if everything is compiled in this process.
+    /// memory out of this one, can be killed, and can be bounded. `None` if everything is compiled in
+    /// this process.
     ///
     /// [`precompile_file`]: PluginHost::precompile_file
     pub precompiler: Option<Vec<PathBuf>>,
-    /// The size in bytes from which components are compiled by the `precompiler`, if there is one.
-    pub precompile_from: u64,
 }
 
 impl HostConfig {
@@ -92,7 +94,6 @@ impl HostConfig {
             max_file: 64 << 20,
             compile_timeout: Duration::from_secs(60),
             precompiler: None,
-            precompile_from: 1 << 20,
         }
     }
 }
@@ -120,7 +121,7 @@ pub struct PluginEngine {
     pub config: HostConfig,
     /// One permit, because a compilation is long and takes many times the component's size in
     /// memory.
-    pub compiling: Semaphore,
+    pub compiling: Arc<Semaphore>,
 }
 
 impl PluginHost {
@@ -149,7 +150,7 @@ impl PluginHost {
             threads: Threads::start()?,
             memory: Budget::new(),
             slots: Arc::new(Semaphore::new(INSTANCES as usize)),
-            compiling: Semaphore::new(1),
+            compiling: Arc::new(Semaphore::new(1)),
             wasmtime,
             linker,
             cache,
@@ -177,17 +178,32 @@ impl PluginHost {
     ///
     /// # Errors
     /// A file cannot be read or written, or the component cannot be compiled.
-    pub fn precompile_file(component: &std::path::Path, output: &std::path::Path) -> Result<(), HostError> {
-        let failed = |reason: String| HostError::Compile {
-            path: component.to_owned(),
-            reason,
-        };
-        let bytes = std::fs::read(component).map_err(|error| failed(error.to_string()))?;
-        let compiled = new_engine()?
-            .precompile_component(&bytes)
-            .map_err(|error| failed(format!("{error:#}")))?;
-        std::fs::write(output, compiled).map_err(|error| failed(format!("writing {}: {error}", output.display())))
+    pub fn precompile_file(component: &Path, output: &Path) -> Result<(), HostError> {
+        precompile(component, output, |_| Ok(()))
     }
+
+    /// The same, in a process that exists for this alone: what it may take of memory and of
+    /// processors is bounded by the size of the component.
+    ///
+    /// # Errors
+    /// As [`PluginHost::precompile_file`], or the process cannot be bounded.
+    pub fn precompile_file_bounded(component: &Path, output: &Path) -> Result<(), HostError> {
+        precompile(component, output, bounds::bound_process)
+    }
+}
+
+fn precompile(component: &Path, output: &Path, bound: fn(u64) -> std::io::Result<()>) -> Result<(), HostError> {
+    let failed = |reason: String| HostError::Compile {
+        path: component.to_owned(),
+        reason,
+    };
+    let bytes = std::fs::read(component).map_err(|error| failed(error.to_string()))?;
+    let engine = new_engine()?;
+    bound(bytes.len() as u64).map_err(|error| failed(format!("bounding the process: {error}")))?;
+    let compiled = engine
+        .precompile_component(&bytes)
+        .map_err(|error| failed(format!("{error:#}")))?;
+    std::fs::write(output, compiled).map_err(|error| failed(format!("writing {}: {error}", output.display())))
 }
 
 fn new_engine() -> Result<Engine, HostError> {
