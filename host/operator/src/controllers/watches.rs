@@ -98,7 +98,7 @@ pub fn start(
         config_maps: store(
             watcher(Api::<PartialObjectMeta<ConfigMap>>::all(client.clone()), ours),
             to_runtimes(),
-            owner,
+            owners,
         ),
         nodes: nodes(client, change_bus, &process),
         datasets,
@@ -225,7 +225,7 @@ where
     };
     let stream = watcher(Api::<K>::all(client.clone()), ours.clone()).map_ok(move |event| mapped(event, &keep));
     let to_runtimes = (change_bus.clone(), Audience::Runtimes, process.clone());
-    fill((reader, writer), stream, to_runtimes, owner)
+    fill((reader, writer), stream, to_runtimes, owners)
 }
 
 /// Datasets, also those that do not parse.
@@ -349,13 +349,13 @@ fn workload_datasets(workload: &str) -> Vec<String> {
         .collect()
 }
 
-/// The runtime that controls an object; it has the name of its Dataset.
-fn owner(object: &impl ResourceExt, _deleted: bool) -> Option<ObjectKey> {
-    let owner = object
-        .owner_references()
-        .iter()
-        .find(|owner| owner.api_version == wasser_api::API_VERSION)?;
-    Some(ObjectKey::new(object.namespace()?, owner.name.clone()))
+/// The runtimes that own an object; each has the name of its Dataset. Mostly it is one, which
+/// controls it.
+fn owners(object: &impl ResourceExt, _deleted: bool) -> Vec<ObjectKey> {
+    let namespace = object.namespace().unwrap_or_default();
+    let owners = object.owner_references().iter();
+    let runtimes = owners.filter(|owner| owner.api_version == wasser_api::API_VERSION);
+    runtimes.map(|owner| ObjectKey::new(&namespace, &owner.name)).collect()
 }
 
 /// The datasets that a volume `<namespace>-<name>` may belong to: both parts may contain dashes.

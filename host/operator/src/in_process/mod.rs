@@ -38,6 +38,7 @@ mod package;
 mod plugin_commands;
 mod ports;
 mod records;
+mod reference_copies;
 mod references;
 mod revisions;
 mod rollout;

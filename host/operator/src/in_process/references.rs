@@ -11,16 +11,21 @@ const REFUSED: &str = "the volume leads to dataset://default/demo";
 
 /// A scene whose kind serves references as well, with the Datasets `demo` and `other` bound, and
 /// `view`, which refers to `demo`.
-async fn scene() -> (Scene, Operator) {
+pub(super) async fn scene() -> (Scene, Operator) {
     scene_with(TenantRules::default()).await
 }
 
 /// The same in an installation with these rules.
 async fn scene_with(tenant_rules: TenantRules) -> (Scene, Operator) {
-    let scene = Scene {
+    scene_of(Scene {
         tenant_rules,
         ..Scene::new()
-    };
+    })
+    .await
+}
+
+/// The same from a scene that is new.
+pub(super) async fn scene_of(scene: Scene) -> (Scene, Operator) {
     scene.server.edit("ConfigMap", OPERATOR, "demo", |map| {
         let text = map["data"]["plugin.yaml"].as_str().unwrap().to_owned();
         let (text, _) = text.split_once("settings:").unwrap();
@@ -51,7 +56,7 @@ async fn scene_with(tenant_rules: TenantRules) -> (Scene, Operator) {
     (scene, operator)
 }
 
-fn dataset(scene: &Scene, name: &str, mounts: &Value) {
+pub(super) fn dataset(scene: &Scene, name: &str, mounts: &Value) {
     scene.server.create(&json!({
         "apiVersion": "data.fluid.io/v1alpha1", "kind": "Dataset", "spec": {"mounts": mounts},
         "metadata": {"name": name, "namespace": "default"},
@@ -70,7 +75,7 @@ async fn ready(scene: &Scene, name: &str) {
     });
 }
 
-async fn phase(scene: &Scene, name: &str, phase: &str) {
+pub(super) async fn phase(scene: &Scene, name: &str, phase: &str) {
     let look = |server: &ApiServer| {
         let dataset = server.object("Dataset", "default", name)?;
         (dataset["status"]["phase"] == phase).then_some(())
@@ -86,14 +91,14 @@ fn mount(scene: &Scene, name: &str, point: &str) {
 }
 
 /// The message of the condition `NotReady`.
-fn complaint(server: &ApiServer, name: &str) -> Option<String> {
+pub(super) fn complaint(server: &ApiServer, name: &str) -> Option<String> {
     let dataset = server.object("Dataset", "default", name)?;
     let conditions = dataset["status"]["conditions"].as_array()?.clone();
     let found = conditions.iter().find(|condition| condition["type"] == "NotReady")?;
     Some(found["message"].as_str()?.to_owned())
 }
 
-async fn complains(scene: &Scene, name: &str, text: &str) {
+pub(super) async fn complains(scene: &Scene, name: &str, text: &str) {
     let look = |server: &ApiServer| complaint(server, name).filter(|message| message.contains(text));
     scene
         .server
@@ -118,7 +123,7 @@ async fn rests(scene: &Scene) {
     assert_eq!(writes.describe(), "", "{}", scene.server.situation());
 }
 
-async fn delete(scene: &Scene, name: &str) {
+pub(super) async fn delete(scene: &Scene, name: &str) {
     scene.server.delete("Dataset", "default", name);
     object_gone(scene, "Dataset", name).await;
 }
@@ -170,72 +175,6 @@ async fn the_claim_of_a_reference_names_what_it_refers_to() {
     };
     assert_eq!(named("view"), [Some(json!("demo")), Some(json!("default"))]);
     assert_eq!(named("demo"), [None, None]);
-}
-
-/// What the clients of `demo` name: two ConfigMaps of its release, of which one is there, and one of
-/// its user.
-fn clients() -> Value {
-    let volume = |name: &str| json!({"name": name, "configMap": {"name": name}});
-    json!({
-        "apiVersion": "apps/v1", "kind": "DaemonSet",
-        "metadata": {"name": "demo-fuse", "namespace": "default", "labels": {"fluid.io/dataset-id": "default-demo"}},
-        "spec": {
-            "selector": {"matchLabels": {"a": "b"}},
-            "template": {"metadata": {"labels": {"a": "b"}}, "spec": {
-                "containers": [{"name": "fuse", "image": "demo"}],
-                "volumes": [volume("demo-script"), volume("demo-none"), volume("users")],
-            }},
-        },
-    })
-}
-
-#[tokio::test]
-async fn what_clients_name_reaches_the_namespace_of_a_reference() {
-    let (scene, _operator) = scene().await;
-    let map = |name: &str, labels: Value| {
-        json!({
-            "apiVersion": "v1", "kind": "ConfigMap", "data": {"text": "1"},
-            "metadata": {"name": name, "namespace": "default", "labels": labels},
-        })
-    };
-    scene
-        .server
-        .create(&map("demo-script", json!({"fluid.io/dataset-id": "default-demo"})));
-    scene.server.create(&map("users", json!({})));
-    scene.server.create(&clients());
-    let team = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team"}});
-    scene.server.create(&team);
-    scene.server.settled(QUIET).await;
-    scene.server.create(&json!({
-        "apiVersion": "data.fluid.io/v1alpha1", "kind": "Dataset",
-        "metadata": {"name": "far", "namespace": "team"},
-        "spec": {"mounts": [{"mountPoint": "dataset://default/demo"}]},
-    }));
-    let copied = |text: &'static str| {
-        move |server: &ApiServer| {
-            let copy = server.object("ConfigMap", "team", "demo-script")?;
-            (copy["data"]["text"] == text).then_some(copy)
-        }
-    };
-    let copy = scene.server.until("the copy", copied("1")).await;
-    assert_eq!(copy["metadata"]["ownerReferences"][0]["name"], "far");
-    assert_eq!(copy["metadata"]["labels"]["fluid.io/dataset-id"], "team-far");
-    scene.server.edit("ConfigMap", "default", "demo-script", |map| {
-        map["data"]["text"] = "2".into()
-    });
-    scene.server.settled(QUIET).await;
-    scene.server.edit("Dataset", "team", "far", |dataset| {
-        dataset["metadata"]["annotations"]["example.org/note"] = "x".into();
-    });
-    scene.server.until("the newer copy", copied("2")).await;
-    scene.server.settled(QUIET).await;
-    let names: Vec<Value> = scene
-        .server
-        .objects("ConfigMap", "team")
-        .iter()
-        .map(|map| map["metadata"]["name"].clone())
-        .collect();
-    assert_eq!(names, [json!("demo-script")], "what is the user's stays where it is");
 }
 
 #[tokio::test]
