@@ -221,7 +221,13 @@ async fn reconcile_reference(
     });
     let status = runtime.and_then(|runtime| serde_json::from_value(runtime.rest().get_mut("status")?.take()).ok());
     request.refused = refusal.is_some();
-    request.follow(reference, status).await?;
+    let followed = request.follow(reference, status).await;
+    // What is in the way of a volume is often somebody else's, of which no watch says anything.
+    let period = request.shared.settings.sync_period;
+    if let Some(pause) = pauses::pause(&request.uid, period, &followed, true) {
+        request.look_again_in(pause);
+    }
+    followed?;
     if let Some(refusal) = refusal {
         request.attended = true;
         return Err(refusal);

@@ -39,6 +39,7 @@ mod plugin_commands;
 mod ports;
 mod records;
 mod reference_copies;
+mod reference_volumes;
 mod references;
 mod revisions;
 mod rollout;

@@ -58,6 +58,8 @@ pub struct Scene {
     pub recording: Recording,
     /// How often they ask running operations how far they are.
     pub progress_period: Duration,
+    /// How often operators look at what no watch tells of.
+    pub sync_period: Duration,
     /// The registry that artifacts are pulled from, and where they are kept.
     pub registry: OciRegistry,
     pub artifacts: Arc<tempfile::TempDir>,
@@ -100,6 +102,7 @@ impl Scene {
             tenant_rules: TenantRules::default(),
             recording: recording(Driver::Secret),
             progress_period: Duration::from_secs(10),
+            sync_period: Duration::from_secs(15),
             registry: OciRegistry::default(),
             artifacts: Arc::new(tempfile::tempdir().unwrap()),
             keys: Vec::new(),
@@ -283,7 +286,7 @@ impl Scene {
             settings: Settings {
                 namespace: OPERATOR.to_owned(),
                 workers: 4,
-                sync_period: Duration::from_secs(15),
+                sync_period: self.sync_period,
                 progress_period: self.progress_period,
                 mount_root: "/runtime-mnt".to_owned(),
                 excluded_nodes: BTreeMap::new(),
