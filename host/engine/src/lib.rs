@@ -57,5 +57,6 @@ pub use watched::pods::{Changed, PodIndex};
 pub use watched::readable::{Readable, Unreadable};
 pub use watched::runtime_object::RuntimeObject;
 pub use watched::trouble::Trouble;
+pub use watched::volumes::slim_volume;
 pub use watched::workload::{Workload, WorkloadKind};
 pub use watched::{Caches, mapped};

@@ -19,6 +19,10 @@ use crate::objects::identity::Identity;
 
 /// The storage class name that keeps a default class away; no class of this name exists.
 pub const STORAGE_CLASS: &str = "fluid";
+/// The volume attribute that says where the file system is mounted on a node.
+pub const FLUID_PATH: &str = "fluid_path";
+/// The volume attribute that says what is mounted there.
+pub const MOUNT_TYPE: &str = "mount_type";
 /// The volume attribute that says how the node plugin publishes a volume, and its value where that
 /// is by a symbolic link.
 const PUBLISH_METHOD: &str = "node_publish_method";
@@ -79,8 +83,8 @@ impl VolumeInput<'_> {
                 .map(|directory| (labels::SESSION_MANAGER_DIRECTORY, directory.to_owned())),
         ];
         let attributes = [
-            ("fluid_path", self.mount_path.to_owned()),
-            ("mount_type", self.mount_type.to_owned()),
+            (FLUID_PATH, self.mount_path.to_owned()),
+            (MOUNT_TYPE, self.mount_type.to_owned()),
             ("runtime_namespace", self.identity.namespace.clone()),
             ("runtime_name", self.identity.name.clone()),
             ("mount_pod_node_selector_key", self.identity.fuse_label()),

@@ -246,6 +246,11 @@ impl Shared {
         gone.entry(uid.to_owned()).or_default().insert(kind);
     }
 
+    /// Forgets what was seen to be gone of a runtime, which is to be made again.
+    pub(crate) fn forget_gone(&self, uid: &str) {
+        self.gone.lock().remove(uid);
+    }
+
     /// When the clean-up of a runtime first had to reach nodes.
     pub(crate) fn first_reached(&self, uid: &str) -> Instant {
         self.cleanup_starts.first(uid)

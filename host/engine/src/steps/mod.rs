@@ -13,6 +13,7 @@ mod clients_config;
 pub mod create_volume;
 pub mod damage;
 mod delete_volume;
+mod linked_volume;
 pub mod links;
 mod migrate;
 mod node_labels;

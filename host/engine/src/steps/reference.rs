@@ -4,23 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::PersistentVolume;
-use kube::{Api, ResourceExt};
 use wasser_api::conditions::dataset::NOT_READY;
-use wasser_api::dataset::{
-    CATEGORY_ACCELERATE, Dataset, DatasetCondition, DatasetPhase, DatasetRuntime, Reference, at_most,
-};
-use wasser_api::reasons::events;
+use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, DatasetCondition, DatasetPhase, DatasetRuntime, Reference};
 use wasser_api::runtime_status::RuntimeStatus;
-use wasser_api::{labels, names};
 
 use crate::error::EngineError;
-use crate::objects::volume::VolumeInput;
 use crate::request::Request;
 use crate::request::write::write_dataset_status;
 
-/// The volume attribute that names a directory of the file system.
-const SUB_PATH: &str = "fluid_sub_path";
 /// The field that names the other Dataset.
 const MOUNT_POINT: &str = "Dataset.spec.mounts[0].mountPoint";
 /// When to look again for what a watch usually tells.
@@ -66,16 +57,16 @@ impl Request {
         }
         self.may_refer(&other, reference)?;
         self.register(&other, reference).await?;
-        self.create_linked_volume(&dataset, &other, reference).await?;
+        let outdated = self.keep_linked_volume(&dataset, &other, reference).await?;
         self.share_config(&other).await?;
-        let refusal = self.take_refusal();
+        let complaint = self.take_complaint(self.refused || outdated.is_some());
         let operations = std::mem::take(&mut self.dataset_status.operation_ref);
         self.dataset_status = status;
         self.dataset_status.operation_ref = operations;
-        if let Some(refusal) = refusal {
+        if let Some(complaint) = complaint {
             // As it was, so that it is not another one each time.
             self.remove_dataset_condition(NOT_READY);
-            self.dataset_status.conditions.push(refusal);
+            self.dataset_status.conditions.push(complaint);
         }
         self.dataset_status.dataset_ref.clear();
         self.dataset_status.runtimes = vec![DatasetRuntime {
@@ -92,14 +83,16 @@ impl Request {
         };
         self.runtime_status = other_status.unwrap_or_default();
         self.runtime_status.mounts = mounts;
-        Ok(())
+        // All else is as it has to be, and shown with it.
+        self.attended |= outdated.is_some();
+        outdated.map_or(Ok(()), Err)
     }
 
-    /// The condition by which this Dataset shows that its spec is refused, while it is.
-    fn take_refusal(&mut self) -> Option<DatasetCondition> {
+    /// The condition by which this Dataset shows what is wrong with itself, while something is.
+    fn take_complaint(&mut self, is_wrong: bool) -> Option<DatasetCondition> {
         let conditions = std::mem::take(&mut self.dataset_status.conditions);
-        let mut refusals = conditions.into_iter().filter(|_| self.refused);
-        refusals.find(|condition| condition.condition_type == NOT_READY)
+        let mut complaints = conditions.into_iter().filter(|_| is_wrong);
+        complaints.find(|condition| condition.condition_type == NOT_READY)
     }
 
     /// Lets the other Dataset know that this one no longer refers to it.
@@ -181,92 +174,5 @@ impl Request {
             });
         }
         Ok(())
-    }
-
-    /// Creates a volume that leads where the other's does, or into a directory of it.
-    async fn create_linked_volume(
-        &self,
-        dataset: &Dataset,
-        other: &Dataset,
-        reference: &Reference,
-    ) -> Result<(), EngineError> {
-        if self.has_volume()? {
-            return self.note_link(reference).await;
-        }
-        if self.unreadable().is_some() {
-            return Ok(());
-        }
-        let name = names::persistent_volume(&reference.namespace, &reference.name);
-        let api = Api::<PersistentVolume>::all(self.shared.client.clone());
-        let found = api.get_opt(&name).await;
-        let found = found.map_err(EngineError::kube(format!("reading PersistentVolume {name}")))?;
-        let is_of = |volume: &PersistentVolume| {
-            let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
-            claim.is_some_and(|claim| {
-                claim.namespace.as_ref() == Some(&reference.namespace) && claim.name.as_ref() == Some(&reference.name)
-            })
-        };
-        let spec = found.filter(is_of).and_then(|volume| volume.spec);
-        let Some((mut csi, affinity, modes)) =
-            spec.and_then(|spec| Some((spec.csi?, spec.node_affinity, spec.access_modes)))
-        else {
-            return Err(EngineError::NotYet {
-                after: SOON,
-                message: format!(
-                    "the Dataset {} that it refers to has no volume yet",
-                    reference.display()
-                ),
-            });
-        };
-        // The kubelet knows volumes by their handles: two of one handle in a pod would be one
-        // directory.
-        csi.volume_handle = self.identity.volume();
-        let attributes = csi.volume_attributes.get_or_insert_default();
-        if !reference.directory.is_empty() {
-            attributes.insert(SUB_PATH.to_owned(), reference.directory.clone());
-        }
-        let wanted = dataset.spec.effective_access_modes();
-        let access_modes = at_most(&wanted, &modes.unwrap_or_default());
-        if access_modes != wanted {
-            let message = format!(
-                "The claim has the access modes {} in place of {}, which the Dataset {} does not allow",
-                access_modes.join(", "),
-                wanted.join(", "),
-                reference.display()
-            );
-            self.warn(events::ACCESS_MODES_LOWERED, &message).await;
-        }
-        let input = VolumeInput {
-            identity: &self.identity,
-            dataset,
-            runtime: &self.object,
-            mount_path: &self.context.mount_path,
-            mount_type: "",
-            is_directory: false,
-            session_manager: None,
-            fuse_generation: None,
-            access_modes,
-            read_only: dataset.spec.is_read_only() || other.spec.is_read_only_below(&reference.directory),
-        };
-        let mut volume = input.persistent_volume();
-        volume
-            .annotations_mut()
-            .insert(labels::REFERS_TO.to_owned(), reference.mount_point());
-        let own = volume
-            .spec
-            .as_ref()
-            .and_then(|spec| spec.csi.as_ref()?.volume_attributes.as_ref());
-        if let Some(read_only) = own.and_then(|own| own.get(labels::VOLUME_READ_ONLY)) {
-            attributes.insert(labels::VOLUME_READ_ONLY.to_owned(), read_only.clone());
-        }
-        if let Some(spec) = &mut volume.spec {
-            spec.csi = Some(csi);
-            spec.node_affinity = affinity;
-        }
-        let mut claim = input.persistent_volume_claim();
-        let marks = claim.labels_mut();
-        marks.insert(labels::REFERRING_NAME.to_owned(), reference.name.clone());
-        marks.insert(labels::REFERRING_NAMESPACE.to_owned(), reference.namespace.clone());
-        self.put_volume(volume, claim).await
     }
 }

@@ -12,6 +12,7 @@ pub mod pods;
 pub mod readable;
 pub mod runtime_object;
 pub mod trouble;
+pub mod volumes;
 pub mod workload;
 pub mod workload_facts;
 
@@ -47,7 +48,7 @@ pub struct Caches {
     pub nodes: Store<PartialObjectMeta<Node>>,
     /// Claims of datasets.
     pub claims: Store<PartialObjectMeta<PersistentVolumeClaim>>,
-    /// Volumes of datasets, of their specs only what says whose they are.
+    /// Volumes of datasets, of their specs only what says whose they are and where they lead.
     pub volumes: Store<PersistentVolume>,
     /// ConfigMaps of runtimes.
     pub config_maps: Store<PartialObjectMeta<ConfigMap>>,

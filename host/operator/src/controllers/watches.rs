@@ -5,9 +5,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use futures::{Stream, StreamExt, TryStreamExt};
 use k8s_openapi::api::apps::v1::{DaemonSet, StatefulSet};
-use k8s_openapi::api::core::v1::{
-    ConfigMap, Node, PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec, Pod, Secret,
-};
+use k8s_openapi::api::core::v1::{ConfigMap, Node, PersistentVolume, PersistentVolumeClaim, Pod, Secret};
 use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::store::Writer;
@@ -23,6 +21,7 @@ use wasser_api::{labels, names};
 use wasser_chart::Driver;
 use wasser_engine::{
     Caches, Changed, NodeChange, PodIndex, Readable, Records, Unreadable, Workload, WorkloadKind, helm_records, mapped,
+    slim_volume,
 };
 
 use super::change_bus::{Audience, ChangeBus};
@@ -91,7 +90,7 @@ pub fn start(
             claim_key,
         ),
         volumes: store(
-            watcher(Api::<PersistentVolume>::all(client.clone()), ours.clone()).modify(keep_claim),
+            watcher(Api::<PersistentVolume>::all(client.clone()), ours.clone()).modify(slim_volume),
             to_runtimes(),
             |volume: &PersistentVolume, _| volume_datasets(&volume.name_any()),
         ),
@@ -266,16 +265,6 @@ fn parsed(event: Event<Readable>, unreadable: &Unreadable) -> Event<Dataset> {
             Event::InitDone
         }
     }
-}
-
-/// Keeps of a volume whose it is.
-fn keep_claim(volume: &mut PersistentVolume) {
-    let claim = volume.spec.take().and_then(|spec| spec.claim_ref);
-    volume.spec = Some(PersistentVolumeSpec {
-        claim_ref: claim,
-        ..PersistentVolumeSpec::default()
-    });
-    volume.status = None;
 }
 
 fn nodes(client: &Client, change_bus: &Arc<ChangeBus>, process: &Process) -> Store<PartialObjectMeta<Node>> {

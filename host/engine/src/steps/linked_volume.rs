@@ -1,0 +1,211 @@
+//! The volume of a Dataset that refers to another one: it leads to the other's file system.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::PersistentVolume;
+use kube::{Api, ResourceExt};
+use wasser_api::dataset::{Dataset, Reference, at_most};
+use wasser_api::reasons::events;
+use wasser_api::{labels, names};
+
+use crate::error::EngineError;
+use crate::objects::volume::VolumeInput;
+use crate::request::Request;
+use crate::steps::create_volume::is_of;
+use crate::watched::volumes::place;
+
+/// The volume attribute that names a directory of the file system.
+const SUB_PATH: &str = "fluid_sub_path";
+/// When to look again for what a watch usually tells, and for pods that use a claim.
+const SOON: Duration = Duration::from_secs(10);
+/// How many pods a message names.
+const NAMED: usize = 3;
+
+impl Request {
+    /// Creates the volume where it is missing, or leads to where the other's file system was with
+    /// an earlier runtime.
+    ///
+    /// # Errors
+    /// In the answer: pods use a volume that leads nowhere.
+    pub(super) async fn keep_linked_volume(
+        &mut self,
+        dataset: &Dataset,
+        other: &Dataset,
+        reference: &Reference,
+    ) -> Result<Option<EngineError>, EngineError> {
+        let is_there = self.has_volume()?;
+        let is_readable = self.unreadable().is_none();
+        if is_readable && let Some(outdated) = self.replace_outdated(reference).await? {
+            return Ok(Some(outdated));
+        }
+        if is_there {
+            self.note_link(reference).await?;
+        } else if is_readable {
+            self.create_linked_volume(dataset, other, reference).await?;
+        }
+        Ok(None)
+    }
+
+    /// Deletes a volume that leads to another place than the other's does now, unless pods use it.
+    /// Fails with a wait until it is gone.
+    async fn replace_outdated(&mut self, reference: &Reference) -> Result<Option<EngineError>, EngineError> {
+        let caches = &self.shared.caches;
+        let (name, other_name) = (self.identity.volume(), volume_name(reference));
+        let own = caches.volume(&name).filter(|volume| is_of(volume, &self.identity));
+        let other = caches
+            .volume(&other_name)
+            .filter(|volume| is_of_reference(volume, reference));
+        let (Some(from), Some(shown)) = (own.as_deref().and_then(place), other.as_deref().and_then(place)) else {
+            return Ok(None);
+        };
+        if from == shown {
+            return Ok(None);
+        }
+        // The watch may show the volume of an earlier runtime.
+        let other = self.read_volume(reference).await?;
+        let Some(to) = other.as_ref().and_then(place).filter(|to| *to != from) else {
+            return Ok(None);
+        };
+        let (namespace, claim) = (&self.identity.namespace, &self.identity.name);
+        let users = self
+            .shared
+            .claim_users
+            .of(&self.shared.client, namespace, claim)
+            .await?;
+        if !users.is_empty() {
+            return Ok(Some(outdated(&name, reference, (from.0, to.0), &users)));
+        }
+        self.delete_volume().await?;
+        Err(EngineError::NotYet {
+            after: SOON,
+            message: format!("PersistentVolume {name} was deleted"),
+        })
+    }
+
+    /// The volume of the other Dataset as it is now.
+    async fn read_volume(&self, reference: &Reference) -> Result<Option<PersistentVolume>, EngineError> {
+        let name = volume_name(reference);
+        let api = Api::<PersistentVolume>::all(self.shared.client.clone());
+        let found = api.get_opt(&name).await;
+        let found = found.map_err(EngineError::kube(format!("reading PersistentVolume {name}")))?;
+        Ok(found.filter(|volume| is_of_reference(volume, reference)))
+    }
+
+    /// Creates a volume that leads where the other's does, or into a directory of it.
+    async fn create_linked_volume(
+        &self,
+        dataset: &Dataset,
+        other: &Dataset,
+        reference: &Reference,
+    ) -> Result<(), EngineError> {
+        // One that was replaced has been seen to be gone.
+        self.shared.forget_gone(&self.uid);
+        let spec = self.read_volume(reference).await?.and_then(|volume| volume.spec);
+        let Some((mut csi, affinity, modes)) =
+            spec.and_then(|spec| Some((spec.csi?, spec.node_affinity, spec.access_modes)))
+        else {
+            return Err(EngineError::NotYet {
+                after: SOON,
+                message: format!(
+                    "the Dataset {} that it refers to has no volume yet",
+                    reference.display()
+                ),
+            });
+        };
+        // The kubelet knows volumes by their handles: two of one handle in a pod would be one
+        // directory.
+        csi.volume_handle = self.identity.volume();
+        let attributes = csi.volume_attributes.get_or_insert_default();
+        if !reference.directory.is_empty() {
+            attributes.insert(SUB_PATH.to_owned(), reference.directory.clone());
+        }
+        let wanted = dataset.spec.effective_access_modes();
+        let access_modes = at_most(&wanted, &modes.unwrap_or_default());
+        if access_modes != wanted {
+            let message = format!(
+                "The claim has the access modes {} in place of {}, which the Dataset {} does not allow",
+                access_modes.join(", "),
+                wanted.join(", "),
+                reference.display()
+            );
+            self.warn(events::ACCESS_MODES_LOWERED, &message).await;
+        }
+        let input = VolumeInput {
+            identity: &self.identity,
+            dataset,
+            runtime: &self.object,
+            mount_path: &self.context.mount_path,
+            mount_type: "",
+            is_directory: false,
+            session_manager: None,
+            fuse_generation: None,
+            access_modes,
+            read_only: dataset.spec.is_read_only() || other.spec.is_read_only_below(&reference.directory),
+        };
+        let mut volume = input.persistent_volume();
+        volume
+            .annotations_mut()
+            .insert(labels::REFERS_TO.to_owned(), reference.mount_point());
+        let own = volume
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.csi.as_ref()?.volume_attributes.as_ref());
+        if let Some(read_only) = own.and_then(|own| own.get(labels::VOLUME_READ_ONLY)) {
+            attributes.insert(labels::VOLUME_READ_ONLY.to_owned(), read_only.clone());
+        }
+        if let Some(spec) = &mut volume.spec {
+            spec.csi = Some(csi);
+            spec.node_affinity = affinity;
+        }
+        let mut claim = input.persistent_volume_claim();
+        let marks = claim.labels_mut();
+        marks.insert(labels::REFERRING_NAME.to_owned(), reference.name.clone());
+        marks.insert(labels::REFERRING_NAMESPACE.to_owned(), reference.namespace.clone());
+        self.put_volume(volume, claim).await
+    }
+}
+
+fn volume_name(reference: &Reference) -> String {
+    names::persistent_volume(&reference.namespace, &reference.name)
+}
+
+/// Whether a volume is reserved for the claim of the Dataset that is referred to.
+fn is_of_reference(volume: &PersistentVolume, reference: &Reference) -> bool {
+    let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
+    claim.is_some_and(|claim| {
+        claim.namespace.as_ref() == Some(&reference.namespace) && claim.name.as_ref() == Some(&reference.name)
+    })
+}
+
+/// The complaint about a volume that leads nowhere, and that pods use.
+fn outdated(name: &str, reference: &Reference, (from, to): (&str, &str), users: &[String]) -> EngineError {
+    let more = match users.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let named: Vec<&str> = users.iter().take(NAMED).map(String::as_str).collect();
+    EngineError::Missing {
+        field: format!("PersistentVolume {name}"),
+        message: format!(
+            "it leads to {from}, and the Dataset {} is at {to} with the runtime that it has now; end the pods that use \
+                it ({}{more}), and it is made again",
+            reference.display(),
+            named.join(", ")
+        ),
+        after: SOON,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_complaint_names_some_of_the_pods() {
+        let reference = Reference::read("dataset://default/data").unwrap();
+        let users: Vec<String> = ["a", "b", "c", "d", "e"].map(str::to_owned).into();
+        let text = |users: &[String]| outdated("default-view", &reference, ("/old", "/new"), users).to_string();
+        assert!(text(&users).contains("(a, b, c and 2 more)"), "{}", text(&users));
+        assert!(text(&users[..1]).contains("(a)"), "{}", text(&users[..1]));
+    }
+}

@@ -1,0 +1,54 @@
+//! What is kept of the volumes of Datasets.
+
+use k8s_openapi::api::core::v1::{CSIPersistentVolumeSource, PersistentVolume, PersistentVolumeSpec};
+
+use crate::objects::volume::{FLUID_PATH, MOUNT_TYPE};
+
+/// Keeps of a volume whose it is, and where it leads.
+pub fn slim_volume(volume: &mut PersistentVolume) {
+    let spec = volume.spec.take().unwrap_or_default();
+    let csi = spec.csi.map(|csi| CSIPersistentVolumeSource {
+        volume_attributes: csi.volume_attributes.map(|mut attributes| {
+            attributes.retain(|key, _| [FLUID_PATH, MOUNT_TYPE].contains(&key.as_str()));
+            attributes
+        }),
+        ..CSIPersistentVolumeSource::default()
+    });
+    volume.spec = Some(PersistentVolumeSpec {
+        claim_ref: spec.claim_ref,
+        csi,
+        ..PersistentVolumeSpec::default()
+    });
+    volume.status = None;
+}
+
+/// Where a volume leads on its nodes, and what is mounted there.
+pub fn place(volume: &PersistentVolume) -> Option<(&str, &str)> {
+    let attributes = volume.spec.as_ref()?.csi.as_ref()?.volume_attributes.as_ref()?;
+    let path = attributes.get(FLUID_PATH)?;
+    Some((path, attributes.get(MOUNT_TYPE).map_or("", String::as_str)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_volume_that_is_kept_says_whose_it_is_and_where_it_leads() {
+        let attributes = json!({"fluid_path": "/mnt/demo", "mount_type": "fuse.demo", "runtime_name": "demo"});
+        let mut volume: PersistentVolume = serde_json::from_value(json!({"spec": {
+            "accessModes": ["ReadOnlyMany"], "claimRef": {"namespace": "default", "name": "demo"},
+            "csi": {"driver": "fuse.csi.fluid.io", "volumeHandle": "default-demo", "volumeAttributes": attributes},
+        }}))
+        .unwrap();
+        slim_volume(&mut volume);
+        assert_eq!(place(&volume), Some(("/mnt/demo", "fuse.demo")));
+        let spec = volume.spec.unwrap();
+        assert_eq!(spec.claim_ref.unwrap().name.as_deref(), Some("demo"));
+        assert_eq!(spec.access_modes, None);
+        assert_eq!(spec.csi.unwrap().volume_attributes.unwrap().len(), 2);
+        assert_eq!(place(&PersistentVolume::default()), None);
+    }
+}
