@@ -230,7 +230,7 @@ impl RoleState {
 }
 
 /// Pods of a role that the runtime object asks for.
-fn wanted(role: &Role, runtime: &Value) -> i32 {
+pub(crate) fn wanted(role: &Role, runtime: &Value) -> i32 {
     let found = role
         .replicas
         .as_deref()

@@ -178,12 +178,15 @@ impl Rollout {
             Some(Member::Failed { was_whole, asked, .. }) => (now, None, *was_whole, asked.clone()),
             _ => return false,
         };
-        if is_asked_anew(before.as_ref(), asked.as_ref()) || seen == Seen::Unattended {
+        // One that has failed is not excused by being idle: it does not work any better then.
+        let says_nothing = seen == Seen::Unattended || (seen == Seen::Idle && since.is_some());
+        if is_asked_anew(before.as_ref(), asked.as_ref()) || says_nothing {
             self.set(uid, Member::Free(asked.or(before)));
             return false;
         }
         let (why, is_certain) = match seen {
             Seen::Serves(why) if was_whole => (why, false),
+            Seen::Idle => return false,
             Seen::Works | Seen::Serves(_) | Seen::Unattended => {
                 if let Some(since) = since
                     && now.saturating_duration_since(*since.get_or_insert(now)) < settling

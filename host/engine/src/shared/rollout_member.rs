@@ -38,6 +38,8 @@ pub enum Seen {
     Serves(String),
     /// Nobody attends to it, for a reason that is none of the build's.
     Unattended,
+    /// It has no pods, because nobody wants any now.
+    Idle,
     /// It does not yet.
     NotYet(String),
     /// It does not, and will not by itself.

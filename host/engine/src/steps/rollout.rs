@@ -1,12 +1,18 @@
 //! Which releases another build of the plugin reaches when: the turn of this one, and how it is
 //! after its upgrade.
 
+use std::sync::Arc;
 use std::time::Instant;
+
+use k8s_openapi::api::core::v1::Node;
+use kube::ResourceExt;
+use kube::core::PartialObjectMeta;
+use wasser_plugin::bindings::types::Role;
 
 use crate::error::EngineError;
 use crate::release::Installed;
 use crate::request::Request;
-use crate::request::roles::RoleState;
+use crate::request::roles::{RoleState, wanted};
 use crate::shared::rollouts::{Asked, Candidate, Health, Seen, Turn};
 
 impl Request {
@@ -68,6 +74,7 @@ impl Request {
             None => match self.health() {
                 Health::Whole => Seen::Works,
                 Health::Part => Seen::Serves(format!("pods of {name} are not ready")),
+                Health::None if self.is_idle() => Seen::Idle,
                 Health::None => Seen::NotYet(format!("{name} does not serve")),
             },
         };
@@ -118,6 +125,22 @@ impl Request {
         } else {
             Health::Part
         }
+    }
+
+    /// Whether there are no pods because nobody wants any: users have asked for none, and no node is
+    /// to have a client. Roles that the build has left out of its chart count with what they were
+    /// asked for.
+    fn is_idle(&self) -> bool {
+        let unwanted = |role: &Role| {
+            let has_none = self
+                .roles
+                .iter()
+                .all(|state| state.role.name != role.name || state.desired == 0);
+            has_none && (role.workload == "DaemonSet" || wanted(role, &self.object) == 0)
+        };
+        let label = self.identity.fuse_label();
+        let has_client = |node: &Arc<PartialObjectMeta<Node>>| node.labels().contains_key(&label);
+        self.plugin.description.roles.iter().all(unwanted) && !self.shared.caches.nodes.state().iter().any(has_client)
     }
 
     fn is_rolled_out(&self) -> bool {

@@ -175,3 +175,26 @@ async fn what_a_user_changes_does_not_wait() {
     let is_told = |server: &ApiServer| (refused(server) == 2).then_some(());
     scene.server.until("the change to be tried", is_told).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_is_scaled_to_nothing_while_it_is_observed_stops_nobody() {
+    let (scene, _operator) = bound().await;
+    scene.register(&build(&json!({"build": "two"})));
+    told(&scene, "3 wait").await;
+    let first = builds(&scene.server).iter().position(|build| build == "two").unwrap();
+    let workload = format!("{}-worker", NAMES[first]);
+    scene.server.edit("DemoRuntime", "default", NAMES[first], |runtime| {
+        runtime["spec"]["replicas"] = json!(0);
+    });
+    let scaled = |server: &ApiServer| {
+        let set = server.object("StatefulSet", "default", &workload)?;
+        (set["spec"]["replicas"] == 0).then_some(())
+    };
+    scene.server.until("no workers", scaled).await;
+    scene.server.edit_status("StatefulSet", "default", &workload, |status| {
+        *status = json!({"replicas": 0});
+    });
+    scene.observe_workers_of(NAMES[first]);
+    let come = |server: &ApiServer| (with(server, "two") >= 2).then_some(());
+    scene.server.until("the next runtime with the build", come).await;
+}

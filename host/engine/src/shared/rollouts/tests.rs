@@ -212,12 +212,24 @@ fn what_users_do_meanwhile_says_nothing_about_the_build() {
     for (uid, asked, seen) in [
         ("changed", "other", Seen::Fails("the spec is not valid".to_owned())),
         ("deleted", "", Seen::Unattended),
+        ("scaled to nothing", "", Seen::Idle),
     ] {
         assert_eq!(scene.turn(uid), Turn::Now);
         assert!(!scene.rollouts.observe(scene.candidate(uid, asked), seen, scene.now));
     }
     assert_eq!(scene.told(), None);
     assert_eq!(scene.turn("next"), Turn::Now, "their places are free");
+}
+
+#[test]
+fn one_that_has_failed_still_has_when_it_has_no_pods() {
+    let mut scene = Scene::new();
+    assert_eq!(scene.turn("first"), Turn::Now);
+    scene.fails("first");
+    assert!(!scene.see("first", Seen::Idle));
+    assert_eq!(scene.turn("next"), Turn::Later);
+    scene.works("first");
+    assert_eq!(scene.turn("next"), Turn::Now);
 }
 
 #[test]
