@@ -76,12 +76,30 @@ async fn operations_wait_for_their_dataset_run_as_jobs_and_leave_nothing() {
         )
         .await;
 
+    // The controller of CronJobs starts a run within a minute, which no container ends.
+    let mut minutely = process.clone();
+    minutely["schedule"] = json!("* * * * *");
+    operator.apply(&operation("DataProcess", "minutely", &minutely)).await;
+    let run = phase(&operator, "DataProcess", "minutely", "Executing").await;
+    assert!(run["lastScheduleTime"].is_string(), "{run}");
+    let shown = |dataset: &DynamicObject| {
+        let shown = &dataset.data["status"]["operationRef"]["DataProcess"];
+        (shown == "minutely").then_some(())
+    };
+    operator.object(API, "Dataset", "photos", "shows the run", shown).await;
+
     let backup = json!({"dataset": "photos", "backupPath": "pvc://backups/photos"});
     operator.apply(&operation("DataBackup", "saved", &backup)).await;
     let failed = phase(&operator, "DataBackup", "saved", "Failed").await;
     assert_eq!(failed["conditions"][0]["reason"], "DataOperationNotSupport", "{failed}");
 
-    for (kind, name) in [("DataLoad", "warm"), ("DataProcess", "yearly"), ("DataBackup", "saved")] {
+    let operations = [
+        ("DataLoad", "warm"),
+        ("DataProcess", "yearly"),
+        ("DataProcess", "minutely"),
+        ("DataBackup", "saved"),
+    ];
+    for (kind, name) in operations {
         delete(&operator, kind, name).await;
     }
     operator.delete_dataset("photos").await;

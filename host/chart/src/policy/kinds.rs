@@ -128,6 +128,11 @@ pub fn pod_template(group: &str, kind: &str) -> Option<&'static str> {
     }
 }
 
+/// Where an object has the template of its Jobs, which have labels besides those of their pods.
+pub fn job_template(group: &str, kind: &str) -> Option<&'static str> {
+    ((group, kind) == ("batch", "CronJob")).then_some("/spec/jobTemplate")
+}
+
 /// Whether Kubernetes itself has this kind, outside of namespaces.
 pub fn is_cluster_scoped(group: &str, kind: &str) -> bool {
     contains(CLUSTER_SCOPED, group, kind)

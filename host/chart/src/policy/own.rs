@@ -20,23 +20,31 @@ impl Policy {
         self.label(object);
     }
 
-    /// Puts the labels on an object and on its pods. A chart that sets one of them to something
-    /// else is overruled, except in a template whose workload selects its pods by it: selectors
-    /// cannot be changed, and have to fit.
+    /// Puts the labels on an object, on the Jobs that it makes and on its pods. A chart that sets one
+    /// of them to something else is overruled, except in a template whose workload selects its pods
+    /// by it: selectors cannot be changed, and have to fit.
     pub fn label(&self, object: &mut DynamicObject) {
         let labels = object.metadata.labels.get_or_insert_default();
         labels.extend(self.labels.iter().map(|(key, value)| (key.clone(), value.clone())));
-        let Some(path) = kinds::identify(object).and_then(|(group, kind)| kinds::pod_template(group, kind)) else {
+        let Some((group, kind)) = kinds::identify(object) else {
             return;
         };
+        let templates = [kinds::job_template(group, kind), kinds::pod_template(group, kind)];
         let selector = object.data.pointer("/spec/selector").cloned().unwrap_or_default();
-        let Some(template) = object.data.pointer_mut(path).and_then(Value::as_object_mut) else {
+        for path in templates.into_iter().flatten() {
+            self.label_template(object.data.pointer_mut(path), &selector);
+        }
+    }
+
+    fn label_template(&self, template: Option<&mut Value>, selector: &Value) {
+        let labels = template
+            .and_then(Value::as_object_mut)
+            .and_then(|template| child(template, "metadata"))
+            .and_then(|metadata| child(metadata, "labels"));
+        let Some(labels) = labels else {
             return;
         };
-        let Some(labels) = child(template, "metadata").and_then(|metadata| child(metadata, "labels")) else {
-            return;
-        };
-        for (key, value) in self.labels.iter().filter(|(key, _)| !selects_by(&selector, key)) {
+        for (key, value) in self.labels.iter().filter(|(key, _)| !selects_by(selector, key)) {
             labels.insert(key.clone(), Value::from(value.as_str()));
         }
     }

@@ -77,6 +77,21 @@ fn pods_get_the_label_of_their_workload(
 }
 
 #[rstest]
+#[case::bare("{jobTemplate: {spec: {template: {}}}}")]
+#[case::of_its_own("{jobTemplate: {metadata: {labels: {role: job}}, spec: {template: {}}}}")]
+#[case::another_value("{jobTemplate: {metadata: {labels: {fluid.io/dataset-id: x}}, spec: {template: {}}}}")]
+fn the_jobs_of_a_schedule_get_the_label(#[case] spec: &str) {
+    let mut schedule = object(&format!(
+        "{{apiVersion: batch/v1, kind: CronJob, metadata: {{name: w}}, spec: {spec}}}"
+    ));
+    let role = schedule.data.pointer("/spec/jobTemplate/metadata/labels/role").cloned();
+    policy().label(&mut schedule);
+    let labels = schedule.data.pointer("/spec/jobTemplate/metadata/labels").unwrap();
+    assert_eq!(labels["fluid.io/dataset-id"], "ns-demo");
+    assert_eq!(labels.get("role"), role.as_ref());
+}
+
+#[rstest]
 #[case::by_label("{matchLabels: {fluid.io/dataset-id: x}}")]
 #[case::by_expression("{matchExpressions: [{key: fluid.io/dataset-id, operator: Exists}]}")]
 fn a_selector_and_the_pods_that_it_selects_stay(#[case] selector: &str) {

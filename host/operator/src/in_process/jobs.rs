@@ -11,6 +11,30 @@ pub async fn job(scene: &Scene, name: &str) -> Value {
     scene.server.until(&format!("the Job {name}"), look).await
 }
 
+/// Starts a run of a schedule, as the controller of CronJobs does: the Job has the labels and annotations
+/// of the template of Jobs, and no label of its pods.
+pub fn run(scene: &Scene, schedule: &Value, name: &str) {
+    let template = &schedule["spec"]["jobTemplate"];
+    let mut metadata = json!({"name": name, "namespace": "default"});
+    for field in ["labels", "annotations"] {
+        if let Some(given) = template["metadata"].get(field) {
+            metadata[field] = given.clone();
+        }
+    }
+    metadata["ownerReferences"] = json!([{"apiVersion": "batch/v1", "kind": "CronJob", "controller": true,
+        "blockOwnerDeletion": true, "name": schedule["metadata"]["name"], "uid": schedule["metadata"]["uid"]}]);
+    scene
+        .server
+        .create(&json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata,
+        "spec": template["spec"]}));
+}
+
+/// Waits for a CronJob.
+pub async fn schedule(scene: &Scene, name: &str) -> Value {
+    let look = |server: &ApiServer| server.object("CronJob", "default", name);
+    scene.server.until(&format!("the CronJob {name}"), look).await
+}
+
 /// Ends a Job.
 pub async fn end(scene: &Scene, name: &str, outcome: &str) {
     job(scene, name).await;

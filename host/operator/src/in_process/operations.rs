@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use wasser_test_api_server::ApiServer;
 
 use super::gone::none_left;
-use super::jobs::{end, job};
+use super::jobs::{end, job, run, schedule};
 use super::scene::{OPERATOR, QUIET, Scene};
 
 /// An operation of this kind in the namespace `default`.
@@ -281,29 +281,20 @@ async fn a_schedule_is_followed_from_run_to_run() {
         .server
         .create(&process("nightly", &json!({"policy": "Cron", "schedule": "0 3 * * *"})));
     phase(&scene, "DataProcess", "nightly", "Pending").await;
-    let look = |server: &ApiServer| server.object("CronJob", "default", "nightly-processor-job");
-    let schedule = scene.server.until("the CronJob", look).await;
+    let schedule = schedule(&scene, "nightly-processor-job").await;
     assert_eq!(
         (&schedule["spec"]["schedule"], &schedule["spec"]["concurrencyPolicy"]),
         (&json!("0 3 * * *"), &json!("Forbid"))
     );
     says(&scene, "DataProcess", "nightly", "DataOperationWaiting").await;
-    for (run, outcome) in [("nightly-1", "Complete"), ("nightly-2", "Failed")] {
-        let template = &schedule["spec"]["jobTemplate"];
-        let mut metadata =
-            json!({"name": run, "namespace": "default", "labels": {"fluid.io/dataset-id": "default-demo"}});
-        metadata["ownerReferences"] = json!([{"apiVersion": "batch/v1", "kind": "CronJob", "controller": true,
-            "name": schedule["metadata"]["name"], "uid": schedule["metadata"]["uid"]}]);
-        scene
-            .server
-            .create(&json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata,
-            "spec": template["spec"]}));
+    for (name, outcome) in [("nightly-1", "Complete"), ("nightly-2", "Failed")] {
+        run(&scene, &schedule, name);
         phase(&scene, "DataProcess", "nightly", "Executing").await;
-        end(&scene, run, outcome).await;
+        end(&scene, name, outcome).await;
         phase(&scene, "DataProcess", "nightly", outcome).await;
         // Kubernetes keeps some of the past runs; creation times are in seconds.
         if outcome == "Complete" {
-            scene.server.delete("Job", "default", run);
+            scene.server.delete("Job", "default", name);
         }
     }
     scene.server.delete("DataProcess", "default", "nightly");

@@ -4,7 +4,7 @@ use serde_json::json;
 use wasser_test_api_server::{ApiServer, Effect, Fault};
 
 use super::gone::{none_left, object_gone};
-use super::jobs::{end, ended_pod, job};
+use super::jobs::{end, ended_pod, job, run, schedule};
 use super::operations::{events, gone, load, operation, phase, process, says};
 use super::scene::{OPERATOR, QUIET, Scene};
 
@@ -138,21 +138,13 @@ async fn a_hundred_past_runs_of_a_schedule_are_as_good_as_the_newest() {
         .server
         .create(&process("nightly", &json!({"policy": "Cron", "schedule": "0 3 * * *"})));
     phase(&scene, "DataProcess", "nightly", "Pending").await;
-    let look = |server: &ApiServer| server.object("CronJob", "default", "nightly-processor-job");
-    let schedule = scene.server.until("the CronJob", look).await;
+    let schedule = schedule(&scene, "nightly-processor-job").await;
     scene.server.settled(QUIET).await;
     scene.kill(operator);
-    let owner = json!([{"apiVersion": "batch/v1", "kind": "CronJob", "controller": true,
-        "name": schedule["metadata"]["name"], "uid": schedule["metadata"]["uid"]}]);
-    for run in 0..100 {
-        let name = format!("nightly-{run:03}");
-        scene.server.create(&json!({
-            "apiVersion": "batch/v1", "kind": "Job",
-            "metadata": {"name": name, "namespace": "default", "ownerReferences": owner,
-                "labels": {"fluid.io/dataset-id": "default-demo"}},
-            "spec": schedule["spec"]["jobTemplate"]["spec"],
-        }));
-        let outcome = if run == 99 { "Complete" } else { "Failed" };
+    for number in 0..100 {
+        let name = format!("nightly-{number:03}");
+        run(&scene, &schedule, &name);
+        let outcome = if number == 99 { "Complete" } else { "Failed" };
         end(&scene, &name, outcome).await;
     }
     let _operator = scene.start().await;
