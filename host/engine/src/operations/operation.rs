@@ -137,6 +137,14 @@ impl Operation {
         self.spec.run_after().is_some() && self.status.waiting_for.operation_complete != Some(false)
     }
 
+    /// Notes that the operation waits for no other one, whatever becomes of that before it starts. It is
+    /// written with the next status.
+    pub fn note_turn(&mut self) {
+        if self.spec.run_after().is_some() {
+            self.status.waiting_for.operation_complete = Some(false);
+        }
+    }
+
     /// Returns the operation that this one waits for, by kind, namespace and name.
     pub fn predecessor(&self) -> Option<(OperationKind, ObjectKey)> {
         let after = self.spec.run_after()?;

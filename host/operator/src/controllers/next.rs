@@ -7,6 +7,9 @@ use kube::runtime::controller::Action;
 /// Events within this time lead to one reconcile.
 pub const DEBOUNCE: Duration = Duration::from_millis(20);
 
+/// When to look again at what the watch shows as it was before a write of our own.
+pub const STALE: Duration = Duration::from_secs(1);
+
 /// How long a reconcile may take by itself; what it waits for has limits, and longer work runs as a
 /// task.
 pub const DEADLINE: Duration = Duration::from_secs(60);

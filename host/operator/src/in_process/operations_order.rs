@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use wasser_test_api_server::ApiServer;
 
-use super::jobs::{end, job, pod_of};
+use super::jobs::{end, job, pod_of, schedule};
 use super::operations::{gone, phase, process, says};
 use super::scene::{QUIET, Scene};
 
@@ -90,4 +90,36 @@ async fn a_circle_of_three_is_told_once_and_runs_nothing() {
         phase(&scene, "DataProcess", name, "Failed").await;
     }
     assert!(scene.server.objects("Job", "").is_empty());
+}
+
+#[tokio::test]
+async fn an_operation_whose_turn_has_come_needs_the_one_before_no_more() {
+    let (scene, _operator) = Scene::bound().await;
+    scene.server.create(&process("first", &json!({})));
+    end(&scene, "first-processor-job", "Complete").await;
+    phase(&scene, "DataProcess", "first", "Complete").await;
+    let mut second = process("second", &after("first"));
+    second["spec"]["dataset"]["name"] = json!("other");
+    scene.server.create(&second);
+    let mut nightly = process("nightly", &after("first"));
+    nightly["spec"]["policy"] = json!("Cron");
+    nightly["spec"]["schedule"] = json!("0 3 * * *");
+    scene.server.create(&nightly);
+    says(&scene, "DataProcess", "second", "TargetDatasetNotFound").await;
+    schedule(&scene, "nightly-processor-job").await;
+    for name in ["second", "nightly"] {
+        let noted = |server: &ApiServer| {
+            let waiting = server.object("DataProcess", "default", name)?["status"]["waitingFor"].clone();
+            (waiting["operationComplete"] == false).then_some(())
+        };
+        scene.server.until(&format!("{name} to note its turn"), noted).await;
+    }
+    scene.server.delete("DataProcess", "default", "first");
+    gone(&scene, "DataProcess", "first").await;
+    // Another one of the name is not meant.
+    scene.server.create(&process("first", &json!({})));
+    phase(&scene, "DataProcess", "first", "Executing").await;
+    scene.create_named("other");
+    scene.start_workers_of("other").await;
+    job(&scene, "second-processor-job").await;
 }

@@ -48,6 +48,9 @@ pub async fn follow_schedule(
     match &newest {
         Some(job) => read(operations, operation, job, &mut wanted).await?,
         None => {
+            if operation.spec.run_after().is_some() {
+                wanted.waiting_for.operation_complete = Some(false);
+            }
             wanted.phase = OperationPhase::Pending;
             "-".clone_into(&mut wanted.duration);
             wanted.infos.insert(PROGRESS.to_owned(), "scheduled".to_owned());

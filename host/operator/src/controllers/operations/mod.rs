@@ -17,6 +17,7 @@
 //! Everything that an operation makes is controlled by it. What has the name and is not its own is
 //! neither followed nor deleted.
 
+mod adoption;
 mod all;
 mod changes;
 mod claims;
@@ -29,6 +30,7 @@ mod order;
 mod progress;
 mod reconcile;
 mod registry;
+mod start;
 mod status;
 mod target;
 mod turns;

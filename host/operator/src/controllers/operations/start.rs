@@ -1,0 +1,143 @@
+//! From an operation whose spec is in order to its Job.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::batch::v1::{CronJob, Job};
+use kube::Api;
+use kube::runtime::events::EventType;
+use wasser_api::ObjectKey;
+use wasser_api::operations::OperationPhase;
+use wasser_api::reasons::events as reasons;
+use wasser_engine::EngineError;
+use wasser_engine::operations::Operation;
+
+use super::adoption::adopt;
+use super::all::Operations;
+use super::deletion;
+use super::install::{self, Problem};
+use super::order::{Turn, turn};
+use super::status::{self, PROGRESS, UNFINISHED};
+use super::target::{self, Found};
+use crate::controllers::next::{Next, STALE};
+
+/// When to look again for a plugin; nothing else tells that it serves now.
+const SERVED_SOON: Duration = Duration::from_secs(5);
+
+/// Starts an operation, or shows what it waits for.
+pub async fn start(operations: &Arc<Operations>, operation: &mut Operation) -> Result<Next, Problem> {
+    match turn(operations, operation) {
+        // The one before may be deleted while this one waits for something else.
+        Turn::Now => operation.note_turn(),
+        Turn::Wait(type_, reason, message) => {
+            if operations.claims.give_up(&operation.uid) {
+                operations.wake_others(operation);
+            }
+            return wait(operations, operation, (type_, reason, &message)).await;
+        }
+        Turn::Never(refused) => return Err(Problem::Refused(refused)),
+    }
+    let target = match target::find(operations, operation) {
+        Found::Ready(target) => target,
+        Found::Wait(type_, reason, message, dataset) => {
+            if operations.claims.give_up(&operation.uid) {
+                operations.wake_others(operation);
+            }
+            let is_bound = dataset.as_ref().is_some_and(|dataset| {
+                dataset
+                    .status
+                    .as_ref()
+                    .is_some_and(|status| !status.runtimes.is_empty())
+            });
+            if let Some(dataset) = dataset {
+                adopt(operations, operation, &dataset).await?;
+            }
+            let next = wait(operations, operation, (type_, reason, &message)).await?;
+            return Ok(next.or_after(is_bound.then_some(SERVED_SOON)));
+        }
+        Found::Never(refused) => return Err(Problem::Refused(refused)),
+    };
+    adopt(operations, operation, &target.dataset).await?;
+    if operations.has_installed(&operation.object) {
+        // The watch is about to show it.
+        return Ok(Next::After(STALE));
+    }
+    if operations
+        .shared
+        .caches
+        .has_record(&operation.namespace, &operation.release())
+    {
+        if exists(operations, operation).await? {
+            return Ok(Next::After(STALE));
+        }
+        let message = format!("{} was deleted, and is made again", operation.job());
+        let reason = reasons::DATA_OPERATION_STARTED;
+        status::event_of(operations, operation, EventType::Warning, reason, &message).await;
+        deletion::uninstall(operations, operation.kind, &operation.object).await?;
+    }
+    let dataset = ObjectKey::of(&*target.dataset);
+    if !operation.is_cron()
+        && let Err(other) = operations
+            .claims
+            .claim(&dataset, &operation.uid, operation.kind, &operation.name)
+    {
+        let message = format!("waits for {other}, which works on the Dataset {dataset}");
+        return wait(
+            operations,
+            operation,
+            (EventType::Normal, reasons::DATA_OPERATION_COLLISION, &message),
+        )
+        .await;
+    }
+    let plan = install::plan(operations, operation, &target).await?;
+    let mut wanted = operation.status.clone();
+    if !operation.is_cron() {
+        wanted.phase = OperationPhase::Executing;
+        UNFINISHED.clone_into(&mut wanted.duration);
+        wanted.conditions.clear();
+        wanted.infos.insert(PROGRESS.to_owned(), "running".to_owned());
+    }
+    wanted.infos.extend(plan.infos.clone());
+    if !operation.is_cron() || operation.status.phase != OperationPhase::Unset {
+        status::write(&operations.shared, operation.kind, &mut operation.object, &wanted).await?;
+    }
+    operation.status = wanted;
+    install::install(operations, operation, &target, &plan).await?;
+    let message = format!(
+        "{} {} was started as {}",
+        operation.kind,
+        operation.name,
+        operation.job()
+    );
+    let reason = reasons::DATA_OPERATION_STARTED;
+    status::event_of(operations, operation, EventType::Normal, reason, &message).await;
+    Ok(Next::Change)
+}
+
+async fn wait(
+    operations: &Operations,
+    operation: &mut Operation,
+    why: (EventType, &str, &str),
+) -> Result<Next, Problem> {
+    status::wait(operations, operation, why).await?;
+    Ok(Next::Change)
+}
+
+/// Whether the Job or CronJob is there, as the API server itself says.
+async fn exists(operations: &Operations, operation: &Operation) -> Result<bool, EngineError> {
+    let (client, namespace, name) = (operations.shared.client.clone(), &operation.namespace, operation.job());
+    let attempt = format!("looking for {namespace}/{name}");
+    let found = if operation.is_cron() {
+        let api = Api::<CronJob>::namespaced(client, namespace);
+        api.get_metadata_opt(&name)
+            .await
+            .map(|found| found.map(|it| it.metadata))
+    } else {
+        let api = Api::<Job>::namespaced(client, namespace);
+        api.get_metadata_opt(&name)
+            .await
+            .map(|found| found.map(|it| it.metadata))
+    };
+    let found = found.map_err(EngineError::kube(attempt))?;
+    Ok(found.is_some_and(|found| operation.owns(&found)))
+}
