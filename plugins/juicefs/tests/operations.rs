@@ -346,11 +346,16 @@ fn files_are_read_where_juicefs_cannot_be_told_what_to_load() {
     run_with_programs(&pod, |ran| {
         assert!(ran.code != 0 && ran.code != 64, "{ran:?}");
         assert!(
-            pod.last_words().starts_with("reading /train failed with exit code "),
+            pod.last_words()
+                .starts_with("1 files or directories could not be read; the first: /train/sub/-n"),
             "{}",
             pod.last_words()
         );
     });
+    // A file that goes meanwhile is not missed.
+    let gone = "[ \"$1\" = -- ] || exec /bin/cat \"$@\"; echo \"cat: $2: No such file or directory\" >&2; exit 1";
+    pod.sandbox.program("cat", gone);
+    run_with_programs(&pod, |ran| assert_eq!(ran.code, 0, "{ran:?}"));
     pod.sandbox.program("xargs", "cat > /dev/null; exit 124");
     run_with_programs(&pod, |ran| {
         assert_eq!(ran.code, 64, "{ran:?}");

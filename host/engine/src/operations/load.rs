@@ -90,15 +90,22 @@ mod tests {
     }
 
     fn run_by(shell: &[&str], paths: &[&str]) -> (Output, String, String) {
+        run_reading(shell, paths, "#!/bin/sh\ncase $2 in *log) exit 1 ;; esac\n")
+    }
+
+    /// Runs the script with this program for reading.
+    fn run_reading(shell: &[&str], paths: &[&str], reads: &str) -> (Output, String, String) {
         let directory = tempfile::tempdir().unwrap();
         let odd = directory.path().join("a b;$(touch c)'");
         fs::create_dir_all(odd.join("sub")).unwrap();
         fs::write(odd.join("sub/-n"), "text").unwrap();
+        fs::create_dir_all(directory.path().join("more")).unwrap();
+        fs::write(directory.path().join("more/file"), "more text").unwrap();
         // As logs that a client adds to its mount: reading one does not end.
         fs::write(odd.join("sub/.accesslog"), "").unwrap();
         let reader = directory.path().join("bin/cat");
         fs::create_dir_all(reader.parent().unwrap()).unwrap();
-        fs::write(&reader, "#!/bin/sh\ncase $2 in *log) exit 1 ;; esac\n").unwrap();
+        fs::write(&reader, reads).unwrap();
         fs::set_permissions(&reader, fs::Permissions::from_mode(0o755)).unwrap();
         let inherited = std::env::var("PATH").unwrap();
         let programs = format!("{}:{inherited}", reader.parent().unwrap().display());
@@ -156,6 +163,34 @@ mod tests {
             assert_eq!(left, "files=2\nbytes=8.00 B", "{shell:?}");
             let read = super::super::progress::Done::of(&said).unwrap();
             assert_eq!((read.files, read.bytes, read.total_files), (Some(2), Some(8), Some(2)));
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_gone_or_broken_does_not_end_the_load() {
+        // Busybox reads by itself.
+        for shell in [["/bin/sh"].as_slice(), &["bash", "--posix"]] {
+            let fails =
+                |words: &str| format!("#!/bin/sh\ncase $2 in *-n) echo \"cat: $2: {words}\" >&2; exit 1 ;; esac\n");
+            let (output, _, left) = run_reading(
+                shell,
+                &["/a b;$(touch c)'", "/more"],
+                &fails("No such file or directory"),
+            );
+            assert!(output.status.success(), "{shell:?}: {output:?}");
+            assert_eq!(left, "files=1\nbytes=9.00 B", "{shell:?}");
+
+            let (output, _, left) = run_reading(shell, &["/a b;$(touch c)'", "/more"], &fails("Input/output error"));
+            assert_eq!(output.status.code(), Some(1), "{shell:?}: {output:?}");
+            assert_eq!(
+                left, "1 files or directories could not be read; the first: /a b;$(touch c)'/sub/-n",
+                "{shell:?}"
+            );
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(
+                said.contains("loaded /more\n") && said.contains("progress files=1 bytes=9"),
+                "{shell:?}: {said}"
+            );
         }
     }
 

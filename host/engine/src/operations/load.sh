@@ -2,6 +2,8 @@
 # Brings files of a mounted dataset into its cache by reading them. The arguments are paths from the
 # root of the dataset. Exit code 64: another attempt is of no use.
 set -eu
+# The words of programs about files that have gone are looked for.
+export LC_ALL=C
 
 say() { printf '%s\n' "$*"; }
 # The last words of the pod, which the status of the operation shows.
@@ -21,15 +23,15 @@ done
 # Readers get the signal that ends the pod as well.
 trap 'trap - TERM; kill 0; exit 143' TERM INT
 
-# Lists a directory for its metadata, and prints the numbers of files and bytes in it if there is awk.
+# Lists a directory for its metadata, and prints the numbers of files and bytes in it if there is awk. What cannot
+# be listed, or goes meanwhile, is left to the reading.
 count() {
     if command -v awk > /dev/null 2>&1; then
-        { ls -lnR "$1" || say "failed $$"; } | awk -v failed="failed $$" '
-            $0 == failed { bad = 1 }
+        { ls -lnR "$1" || :; } | awk '
             /^-/ && $5 > 0 { files++; bytes += $5 }
-            END { if (bad) exit 1; printf "%.0f %.0f\n", files, bytes }'
+            END { printf "%.0f %.0f\n", files, bytes }'
     else
-        ls -lR "$1" > /dev/null
+        ls -lR "$1" > /dev/null || :
     fi
 }
 total_files=0 total_bytes=0 totals=
@@ -45,14 +47,24 @@ if [ "${NEED_LOAD_METADATA:-false}" = true ]; then
 fi
 
 # Sums up lines of files and bytes, and says now and then how far that is. The operator reads these
-# lines. The last line of the input is the exit code. Arguments: files and bytes of before.
+# lines. Lines of what cannot be read have its name. The last line of the input is the exit code. Arguments: files,
+# bytes and what could not be read before, and the name of the first of these.
 follow() {
-    files=$1 bytes=$2 said=$(date +%s)
+    files=$1 bytes=$2 unread=$3 first=$4 said=$(date +%s)
     while read -r more size; do
-        if [ "$more" = end ]; then
-            printf '%s %s\n' "$files" "$bytes" > "$kept"
-            return "$size"
-        fi
+        case $more in
+            end)
+                printf '%s %s %s %s\n' "$files" "$bytes" "$unread" "$first" > "$kept"
+                [ "$unread" -eq "$3" ] || return 1
+                return "$size"
+                ;;
+            unread)
+                say "cannot be read: $size"
+                unread=$((unread + 1))
+                [ -n "$first" ] || first=$size
+                continue
+                ;;
+        esac
         files=$((files + more)) bytes=$((bytes + size)) now=$(date +%s)
         if [ $((now - said)) -ge "${PROGRESS_EVERY:-5}" ]; then
             say "progress files=$files bytes=$bytes$totals"
@@ -62,27 +74,65 @@ follow() {
     return 1
 }
 
+# Prints lines for the directories that could not be listed. One that has gone meanwhile is not missed.
+unlisted() {
+    while read -r line; do
+        case $line in
+            *'No such file or directory'*) ;;
+            *) say "unread $line" ;;
+        esac
+    done < "$errors"
+}
+
 # Without a directory for it, the paths are counted one by one.
 kept=$(mktemp) || kept=/dev/null
-files=0 bytes=0
+errors=$(mktemp) || errors=/dev/null
+files=0 bytes=0 unread=0 first= failed=0
 for path; do
     target=$MOUNT/${path#/}
     say "loading $path"
-    # What has no size has nothing to load; logs that file systems add are among it, and never end.
     {
         code=0
-        find "$target" -type f -size +0 -print0 | xargs -0 -r -n 32 -P "$THREADS" sh -c '
-            for file; do cat -- "$file" > /dev/null || exit 255; done
+        # What has no size has nothing to load; logs that file systems add are among it, and never end. A file
+        # that has gone meanwhile is not missed. The rest is read even if one cannot be.
+        find "$target" -type f -size +0 -print0 2> "$errors" | xargs -0 -r -n 32 -P "$THREADS" sh -c '
+            left=$#
+            while [ "$left" -gt 0 ]; do
+                file=$1 left=$((left - 1))
+                shift
+                if said=$(cat -- "$file" 2>&1 > /dev/null); then
+                    set -- "$@" "$file"
+                else
+                    case $said in
+                        *"No such file or directory"*) ;;
+                        *) printf "unread %s\n" "$(printf %s "${file#"$MOUNT"}" | tr "\n" "?")" ;;
+                    esac
+                fi
+            done
             bytes=0
             for size in $(stat -c %s -- "$@" 2> /dev/null); do bytes=$((bytes + size)); done
             echo "$# $bytes"' sh || code=$?
+        unlisted
         echo "end $code"
-    } | follow "$files" "$bytes" &
-    wait $!
-    read -r files bytes < "$kept" || files=0 bytes=0
-    say "loaded $path"
+    } | follow "$files" "$bytes" "$unread" "$first" &
+    code=0
+    wait $! || code=$?
+    read -r files bytes unread first < "$kept" || files=0 bytes=0 unread=0 first=
+    if [ "$code" -eq 0 ]; then
+        say "loaded $path"
+    else
+        failed=$code words="loading $path failed with exit code $code"
+        say "$words"
+    fi
 done
-[ "$kept" = /dev/null ] || rm -f "$kept"
+for file in "$kept" "$errors"; do
+    [ "$file" = /dev/null ] || rm -f "$file"
+done
+if [ "$failed" -ne 0 ]; then
+    [ "$unread" -eq 0 ] || words="$unread files or directories could not be read; the first: $first"
+    leave "$words"
+    exit "$failed"
+fi
 leave "files=$files
 bytes=$(awk -v bytes="$bytes" 'BEGIN {
     split("B KiB MiB GiB TiB PiB", units)
