@@ -6,9 +6,10 @@ use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::apply;
+use super::differences::{Additions, changes, differences};
 use super::error::ReleaseError;
 use super::immutable::{Immutables, Live};
-use super::preview::{changes, differences};
+use super::lists::places;
 use super::reference::Reference;
 use super::release::Release;
 use super::{Releases, ownership};
@@ -43,8 +44,10 @@ impl Release {
         };
         let mut recorded = json!({"spec": recorded["spec"]});
         let spec = json!({"spec": spec});
-        read_as_helm(&mut recorded, &spec);
-        differences(&recorded, &spec).iter().any(|field| is_of_release(field))
+        read_as_helm(&mut recorded, &spec, "");
+        differences(&recorded, &spec, Additions::Stay)
+            .iter()
+            .any(|field| is_of_release(field))
     }
 }
 
@@ -102,7 +105,7 @@ impl Releases {
             return Ok(Vec::new());
         };
         let mut recorded = recorded;
-        read_as_helm(&mut recorded.data, &found.data);
+        read_as_helm(&mut recorded.data, &found.data, "");
         let live = Live {
             immutables: Immutables::of(reference, &found),
             metadata: found.metadata.clone(),
@@ -111,7 +114,7 @@ impl Releases {
             return Ok(Vec::new());
         };
         let content = prepared.content();
-        let mut fields = changes(&content, &found);
+        let mut fields = changes(&content, &found, Additions::Stay);
         fields.retain(|field| is_of_release(field));
         if fields.is_empty() {
             return Ok(fields);
@@ -128,7 +131,7 @@ impl Releases {
             }
             Err(error) => return Err(ReleaseError::kube(attempt)(error)),
         };
-        let written = changes(&content, &written);
+        let written = changes(&content, &written, Additions::Stay);
         fields.retain(|field| !written.contains(field));
         Ok(fields)
     }
@@ -142,17 +145,21 @@ fn is_passing(status: &kube::core::Status) -> bool {
 
 /// Helm reads manifests by YAML 1.1, in which `0755` and `yes` are no texts. Where an object has a
 /// number or a truth value, the manifest had one as well. And it ends each document of a record with
-/// a line end, which a text in the last field did not have when it was applied.
-fn read_as_helm(recorded: &mut Value, there: &Value) {
+/// a line end, which a text in the last field did not have when it was applied. `field` is the name
+/// of the field that has the value.
+fn read_as_helm(recorded: &mut Value, there: &Value, field: &str) {
     match (recorded, there) {
         (Value::Object(recorded), Value::Object(there)) => {
             for (key, value) in recorded {
-                read_as_helm(value, there.get(key).unwrap_or(&Value::Null));
+                read_as_helm(value, there.get(key).unwrap_or(&Value::Null), key);
             }
         }
         (Value::Array(recorded), Value::Array(there)) => {
-            for (value, there) in recorded.iter_mut().zip(there) {
-                read_as_helm(value, there);
+            let places = places(field, recorded, there).unwrap_or_else(|| (0..recorded.len()).map(Some).collect());
+            for (value, place) in recorded.iter_mut().zip(places) {
+                if let Some(there) = place.and_then(|place| there.get(place)) {
+                    read_as_helm(value, there, "");
+                }
             }
         }
         (Value::String(recorded), Value::String(there)) if recorded.strip_suffix('\n') == Some(there) => {
@@ -208,7 +215,7 @@ mod tests {
         let mut recorded = json!({"mode": "0755", "on": "yes", "list": [{"mode": "0400"}], "env": "0755", "gone": "0755",
             "script": "exec\n"});
         let there = json!({"mode": 420, "on": true, "list": [{"mode": 256}], "env": "0755", "script": "exec"});
-        read_as_helm(&mut recorded, &there);
+        read_as_helm(&mut recorded, &there, "");
         let read = json!({"mode": 493, "on": true, "list": [{"mode": 256}], "env": "0755", "gone": "0755",
             "script": "exec"});
         assert_eq!(recorded, read);

@@ -1,13 +1,10 @@
 //! What a change would write, without writing it.
 
-use kube::api::DynamicObject;
-use serde_json::{Value, json};
-
 use super::apply;
+use super::differences::{Additions, changes};
 use super::error::ReleaseError;
 use super::reference::{self, Reference};
 use super::{Change, Releases};
-use crate::pointer::below;
 
 /// How an object of a release would change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +51,7 @@ impl Releases {
             let preview = match found {
                 None => Some(Preview::Created),
                 Some(found) => {
-                    let fields = changes(&wanted.content(), &found);
+                    let fields = changes(&wanted.content(), &found, Additions::Count);
                     (!fields.is_empty()).then_some(Preview::Changed(fields))
                 }
             };
@@ -70,72 +67,4 @@ impl Releases {
 
 fn display(reference: &Reference) -> String {
     format!("{} {}", reference.gvk.kind, reference.name)
-}
-
-/// Where an object is not what is wanted. What it has in addition stays, or is the API server's.
-pub(super) fn changes(wanted: &Value, found: &DynamicObject) -> Vec<String> {
-    let mut there = found.data.clone();
-    let metadata = &found.metadata;
-    there["metadata"] = json!({"labels": metadata.labels, "annotations": metadata.annotations});
-    differences(wanted, &there)
-}
-
-/// Where a value is not what is wanted, as JSON pointers.
-pub(super) fn differences(wanted: &Value, there: &Value) -> Vec<String> {
-    let mut paths = Vec::new();
-    compare(wanted, there, "", &mut paths);
-    paths
-}
-
-fn compare(wanted: &Value, there: &Value, path: &str, paths: &mut Vec<String>) {
-    let below = |key: &str| below(path, key);
-    match (wanted, there) {
-        (Value::Object(wanted), Value::Object(there)) => {
-            for (key, value) in wanted {
-                match there.get(key) {
-                    Some(found) => compare(value, found, &below(key), paths),
-                    None if says_nothing(value) => {}
-                    None => paths.push(below(key)),
-                }
-            }
-        }
-        (Value::Array(wanted), Value::Array(there)) if wanted.len() == there.len() => {
-            for (index, (wanted, there)) in wanted.iter().zip(there).enumerate() {
-                compare(wanted, there, &below(&index.to_string()), paths);
-            }
-        }
-        _ if wanted == there || says_nothing(wanted) => {}
-        _ => paths.push(path.to_owned()),
-    }
-}
-
-fn says_nothing(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Object(fields) => fields.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_an_object_has_in_addition_is_not_a_change() {
-        let found: DynamicObject = serde_json::from_value(json!({
-            "apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", "labels": {"app": "a", "more": "b"}},
-            "spec": {"clusterIP": "None", "ports": [{"port": 1, "protocol": "TCP"}], "selector": {"app": "a"}},
-        }))
-        .unwrap();
-        let wanted = json!({"metadata": {"labels": {"app": "a"}}, "spec": {"ports": [{"port": 1}], "selector": {}}});
-        assert!(changes(&wanted, &found).is_empty());
-        let wanted = json!({"metadata": {"labels": {"app": "c"}}, "spec": {"ports": [{"port": 2}],
-            "sessionAffinity": "ClientIP"}});
-        assert_eq!(
-            changes(&wanted, &found),
-            ["/metadata/labels/app", "/spec/ports/0/port", "/spec/sessionAffinity"]
-        );
-    }
 }

@@ -153,6 +153,33 @@ async fn what_others_may_decide_stays() {
     bound.rests(1).await;
 }
 
+#[rstest]
+#[case::a_container("", "containers", json!({"name": "added", "image": "added"}))]
+#[case::a_variable("/containers/0", "env", json!({"name": "ADDED", "value": "1"}))]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_add_to_a_list_stays_and_hides_nothing(#[case] at: &str, #[case] list: &str, #[case] item: Value) {
+    let bound = Bound::new().await;
+    let list = format!("/spec/template/spec{at}/{list}");
+    bound.server().edit("StatefulSet", "default", "demo-worker", |set| {
+        set.pointer_mut(&list)
+            .unwrap()
+            .as_array_mut()
+            .unwrap()
+            .push(item.clone());
+    });
+    bound.rests(1).await;
+    for (pointer, value) in [(IMAGE, "demo"), (MODE, "one")] {
+        bound.edit("StatefulSet", "demo-worker", pointer, &json!("other"));
+        bound.comes("StatefulSet", "demo-worker", pointer, value).await;
+        // What is changed before the operator has seen what it wrote is not told from that.
+        bound.server().settled(QUIET).await;
+    }
+    let set = bound.server().object("StatefulSet", "default", "demo-worker").unwrap();
+    let items = set.pointer(&list).unwrap().as_array().unwrap();
+    let is_it = |found: &Value| found["name"] == item["name"];
+    assert!(items.iter().any(is_it), "{items:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_object_without_the_label_by_which_it_is_watched_gets_it_back() {
     let bound = Bound::new().await;
