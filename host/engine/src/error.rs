@@ -224,6 +224,11 @@ impl EngineError {
         self.retry() == Retry::AwaitChange
     }
 
+    /// Whether the API server refuses what the release is to become, for good or for a while.
+    pub fn refuses_release(&self) -> bool {
+        matches!(self, Self::Release { source, .. } if source.is_refusal() || source.is_denied())
+    }
+
     /// Whether a container with powers over its node would run an image that nobody has named.
     pub fn is_about_image(&self) -> bool {
         matches!(self, Self::NotGranted { source, .. } if matches!(source.problem, Problem::Image { .. }))

@@ -12,11 +12,11 @@ use futures::future::BoxFuture;
 use futures::stream::{StreamExt as _, TryStreamExt as _};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
-use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use super::adopt;
-use super::error::{ReleaseError, is_outdated};
+use super::error::{ReleaseError, is_outdated, would_refuse};
 use super::immutable::Live;
 use super::kinds::Kinds;
 use super::ownership::{MANAGED_BY, Ownership, RELEASE_NAME, RELEASE_NAMESPACE};
@@ -138,6 +138,26 @@ pub async fn all(
     Ok(())
 }
 
+/// Asks the API server how it would write all of these, which changes no content.
+///
+/// # Errors
+/// It would refuse one. Whatever else goes wrong is left to the write itself.
+pub async fn try_out(kinds: &Kinds, ownership: &Ownership<'_>, objects: &mut [Prepared]) -> Result<(), ReleaseError> {
+    let questions = objects.iter_mut().map(|object| ask(kinds, ownership, object).boxed());
+    together(questions.collect()).await
+}
+
+async fn ask(kinds: &Kinds, ownership: &Ownership<'_>, prepared: &mut Prepared) -> Result<(), ReleaseError> {
+    let namespace = &ownership.policy.namespace;
+    let api = kinds.api(&prepared.reference, namespace).await?;
+    match prepared.ask(&api).await {
+        Err(error) if would_refuse(&prepared.reference, &error) => {
+            Err(ReleaseError::write(&prepared.reference, namespace, error))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Makes requests, some at a time. They are boxed: a future over an iterator of unnamed futures is
 /// not `Send` for every lifetime.
 pub async fn together(requests: Vec<BoxFuture<'_, Result<(), ReleaseError>>>) -> Result<(), ReleaseError> {
@@ -207,6 +227,23 @@ impl Prepared {
         api.patch_metadata(&self.reference.name, &params, &Patch::Apply(&self.object))
             .await?;
         Ok(None)
+    }
+
+    /// Asks how it would be written. The fields of its creation become those of the apply before, or
+    /// the answer would be about what the chart no longer has.
+    async fn ask(&mut self, api: &Api<DynamicObject>) -> kube::Result<()> {
+        if self.live.is_none() {
+            let params = PostParams {
+                dry_run: true,
+                ..post_params()
+            };
+            return api.create(&params, &self.object).await.map(drop);
+        }
+        self.take_over(api).await?;
+        let params = PatchParams::apply(FIELD_MANAGER).force().dry_run();
+        let patch = Patch::Apply(&self.object);
+        let asked = api.patch_metadata(&self.reference.name, &params, &patch);
+        asked.await.map(drop)
     }
 
     async fn create(&self, api: &Api<DynamicObject>) -> kube::Result<Option<Created>> {

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use futures::FutureExt as _;
 use serde_json::Value;
 
-use super::apply::Created;
+use super::apply::{Created, Prepared};
 use super::claims::Key;
 use super::entry::Attempt;
 use super::error::ReleaseError;
@@ -17,7 +17,7 @@ use super::reference::{self, Reference};
 use super::release::{Release, is_unchanged};
 use super::survey::Seen;
 use super::workers::Workers;
-use super::{Before, Ready, Releases, apply, prune, survey};
+use super::{Before, Ready, Releases, apply, hooks, prune, survey};
 use crate::chart::Chart;
 use crate::policy::Policy;
 use crate::render::{ReleaseMeta, Rendered};
@@ -160,18 +160,31 @@ impl Releases {
         let (meta, rendered) = (change.meta, change.rendered);
         let is_repair = change.is_repair(ready.before.as_ref());
         let attempt = if is_repair { Attempt::Repair } else { Attempt::Change };
+        let chosen = if is_repair { &[][..] } else { &rendered.hooks };
+        let mut prepared = Self::prepared(change, &ready);
+        // A refusal must not leave the objects of two revisions. What hooks make of them first cannot
+        // be asked, and what the record has already was admitted once.
+        if attempt == Attempt::Change
+            && ready
+                .before
+                .as_ref()
+                .is_some_and(|before| !is_unchanged(&before.release, rendered))
+            && hooks::order(chosen, pre).is_empty()
+        {
+            let ownership = change.ownership(ready.before.as_ref());
+            apply::try_out(&self.kinds, &ownership, &mut prepared).boxed().await?;
+        }
         let is_said = |before: &&Before| before.release.left == Some(attempt);
         if let Some(before) = ready.before.as_ref().filter(|before| !is_said(before)) {
             let store = self.store(&meta.namespace, &meta.name);
             store.leave(before.release.place(), attempt).await?;
         }
         let content = (change.values, change.chart.version());
-        let hooks = self.hooks(change.ownership(ready.before.as_ref()), meta.revision, content);
-        let chosen = if is_repair { &[][..] } else { &rendered.hooks };
+        let runner = self.hooks(change.ownership(ready.before.as_ref()), meta.revision, content);
         // Each is large, and a debug build has all of them on the stack of whoever waits.
-        hooks.run(chosen, pre).boxed().await?;
-        self.apply(change, &ready).boxed().await?;
-        hooks.run(chosen, post).boxed().await?;
+        runner.run(chosen, pre).boxed().await?;
+        self.apply(change, &ready, prepared).boxed().await?;
+        runner.run(chosen, post).boxed().await?;
         let written = match self.record(change, ready).await? {
             Some(release) => release,
             None => self.overtaken(change).boxed().await?,
@@ -201,19 +214,27 @@ impl Releases {
         })
     }
 
-    /// Writes the objects, and removes those that the chart no longer has. A first installation that
-    /// finds a name taken takes back what it has made.
-    async fn apply(&self, change: &Change<'_>, ready: &Ready) -> Result<(), ReleaseError> {
+    /// The objects as they are applied.
+    fn prepared(change: &Change<'_>, ready: &Ready) -> Vec<Prepared> {
         let before = ready.before.as_ref();
         let ownership = change.ownership(before);
         let earlier = before.map_or(&[][..], |before| &before.release.objects);
-        let now: Vec<Reference> = change.rendered.objects.iter().filter_map(Reference::of).collect();
         let prepared = change.rendered.objects.iter().filter_map(|object| {
             let live = Reference::of(object).and_then(|reference| ready.seen.live(&reference));
             apply::prepare(object, &ownership, live, earlier, change.workers)
         });
+        prepared.collect()
+    }
+
+    /// Writes the objects, and removes those that the chart no longer has. A first installation that
+    /// finds a name taken takes back what it has made.
+    async fn apply(&self, change: &Change<'_>, ready: &Ready, prepared: Vec<Prepared>) -> Result<(), ReleaseError> {
+        let before = ready.before.as_ref();
+        let ownership = change.ownership(before);
+        let earlier = before.map_or(&[][..], |before| &before.release.objects);
+        let now: Vec<Reference> = change.rendered.objects.iter().filter_map(Reference::of).collect();
         let mut created = Vec::new();
-        let written = apply::all(&self.kinds, &ownership, prepared.collect(), &mut created).await;
+        let written = apply::all(&self.kinds, &ownership, prepared, &mut created).await;
         if matches!(written, Err(ReleaseError::Taken { .. })) && before.is_none() {
             self.take_back(&change.meta.namespace, created).await?;
         }

@@ -49,6 +49,17 @@ pub enum ReleaseError {
         /// The API server's words.
         message: String,
     },
+    /// A policy or a quota of the cluster refuses an object, which somebody else may change.
+    #[error(
+        "applying {object}: {}; change what refuses it, or take back what leads to it",
+        words(.message)
+    )]
+    Denied {
+        /// Kind, namespace and name.
+        object: String,
+        /// The API server's words.
+        message: String,
+    },
     /// An upgrade would change what cannot be changed.
     #[error(
         "{} cannot be changed in place: {}; take back the change that leads to it, or delete the object{}",
@@ -208,8 +219,18 @@ impl ReleaseError {
             Self::Kube { source, .. } => {
                 matches!(status(source), Some(status) if status.code == 422 || status.code == 400)
             }
-            Self::UnknownKind { .. } | Self::Record { .. } | Self::Hook { .. } | Self::Overtaken { .. } => false,
+            Self::UnknownKind { .. }
+            | Self::Denied { .. }
+            | Self::Record { .. }
+            | Self::Hook { .. }
+            | Self::Overtaken { .. } => false,
         }
+    }
+
+    /// Whether another attempt would end in the same way for a while: a policy of the cluster refuses
+    /// an object, and no watch tells when it no longer does.
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Denied { .. })
     }
 
     /// Whether names of the release are somebody else's.
@@ -286,6 +307,10 @@ impl ReleaseError {
                     }
                 }
             }
+            Some(status) if status.code == 403 => Self::Denied {
+                object: display,
+                message: status.message.clone(),
+            },
             _ => Self::Kube {
                 action: format!("applying {display}"),
                 source: Box::new(source),
@@ -343,6 +368,17 @@ fn status(error: &kube::Error) -> Option<&Status> {
         Some(status)
     } else {
         None
+    }
+}
+
+/// Whether the API server, asked by a dry run, would refuse to write an object. What it refuses about
+/// roles may depend on others that are written before them.
+pub(super) fn would_refuse(reference: &Reference, error: &kube::Error) -> bool {
+    let Some(status) = status(error) else { return false };
+    match status.code {
+        400 | 422 => !is_outdated(error) && !status.message.contains("does not support dry run"),
+        403 => reference.gvk.group != "rbac.authorization.k8s.io",
+        _ => false,
     }
 }
 

@@ -17,6 +17,8 @@
 //! not recorded either: the last complete revision stays the newest, and a user learns of the
 //! failure from the runtime. An upgrade first marks the record that it leaves, and completes it or
 //! goes back to it with everything applied again: what it wrote before it stopped may be of either.
+//! Before that, the API server is asked by dry runs whether it would refuse one of the objects; then
+//! nothing is marked or written.
 //!
 //! # Whose objects
 //! What is there must be the runtime's (`ownership.rs`). Nothing of an upgrade is written before

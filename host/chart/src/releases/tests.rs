@@ -248,6 +248,30 @@ fn answers_of_the_api_server_are_told_apart() {
     assert!(
         !error(409, "conflict").is_refusal() && !error(403, "quota").is_refusal() && !error(500, "etcd").is_refusal()
     );
+    assert!(error(403, "quota").is_denied() && !error(500, "etcd").is_denied());
+}
+
+#[rstest::rstest]
+#[case::invalid(422, "spec.template: Required value", "apps", true)]
+#[case::denied(403, "denied by the policy", "apps", true)]
+#[case::unasked(400, "admission webhook \"a\" does not support dry run", "apps", false)]
+#[case::roles(403, "attempting to grant RBAC permissions", "rbac.authorization.k8s.io", false)]
+#[case::overtaken(409, "conflict", "apps", false)]
+#[case::outage(503, "down", "apps", false)]
+fn only_what_would_be_refused_again_stops_an_upgrade_before_it_begins(
+    #[case] code: u16,
+    #[case] message: &str,
+    #[case] group: &str,
+    #[case] expected: bool,
+) {
+    let answer = Answer {
+        code,
+        message: message.to_owned(),
+        ..Answer::default()
+    };
+    let text = format!("{{apiVersion: {group}/v1, kind: Some, metadata: {{name: w}}}}");
+    let error = kube::Error::Api(Box::new(answer));
+    assert_eq!(super::error::would_refuse(&references(&text)[0], &error), expected);
 }
 
 #[test]

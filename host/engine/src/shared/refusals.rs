@@ -9,10 +9,13 @@ use parking_lot::{Mutex, MutexGuard};
 /// When the same values are tried again: a policy of the cluster may have changed.
 const AGAIN: Duration = Duration::from_secs(300);
 
-/// The last refusal of each runtime, by its UID.
+/// How many are kept of a runtime: of what is asked for, and of what it would go back to.
+const KEPT: usize = 2;
+
+/// The last refusals of each runtime, by its UID, the newest last.
 #[derive(Debug, Default)]
 pub struct Refusals {
-    last: Mutex<HashMap<String, Refusal>>,
+    last: Mutex<HashMap<String, Vec<Refusal>>>,
 }
 
 #[derive(Debug)]
@@ -26,10 +29,9 @@ impl Refusals {
     /// The message if these values were refused a short while ago. `chart` is the digest of what
     /// they are for.
     pub fn of(&self, uid: &str, chart: &str, values: &str, now: Instant) -> Option<String> {
-        let last = self.lock();
-        let refusal = last.get(uid)?;
-        let holds = refusal.values == hash(chart, values) && now.duration_since(refusal.at) < AGAIN;
-        holds.then(|| refusal.message.clone())
+        let (last, values) = (self.lock(), hash(chart, values));
+        let refusal = last.get(uid)?.iter().find(|refusal| refusal.values == values)?;
+        (now.duration_since(refusal.at) < AGAIN).then(|| refusal.message.clone())
     }
 
     /// Notes that values were refused.
@@ -39,7 +41,12 @@ impl Refusals {
             message,
             at: now,
         };
-        self.lock().insert(uid.to_owned(), refusal);
+        let mut last = self.lock();
+        let all = last.entry(uid.to_owned()).or_default();
+        all.retain(|known| known.values != refusal.values);
+        all.push(refusal);
+        let old = all.len().saturating_sub(KEPT);
+        all.drain(..old);
     }
 
     /// Forgets a runtime.
@@ -47,7 +54,7 @@ impl Refusals {
         self.lock().remove(uid);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Refusal>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<Refusal>>> {
         self.last.lock()
     }
 }
@@ -71,6 +78,11 @@ mod tests {
         assert_eq!(refusals.of("a", "newer", "values", now), None);
         assert_eq!(refusals.of("b", "chart", "values", now), None);
         assert_eq!(refusals.of("a", "chart", "values", now + AGAIN), None);
+        refusals.note("a", "chart", "before", "neither".to_owned(), now);
+        assert_eq!(refusals.of("a", "chart", "before", now).as_deref(), Some("neither"));
+        assert_eq!(refusals.of("a", "chart", "values", now).as_deref(), Some("no"));
+        refusals.note("a", "chart", "third", "no".to_owned(), now);
+        assert_eq!(refusals.of("a", "chart", "values", now), None, "the oldest goes");
         refusals.forget("a");
         assert_eq!(refusals.of("a", "chart", "values", now), None);
     }

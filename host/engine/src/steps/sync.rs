@@ -78,17 +78,61 @@ impl Request {
         let may_repair = match &followed {
             Ok(applied) => !applied,
             Err(EngineError::Kube { .. } | EngineError::Repeated { .. }) => false,
-            Err(error @ EngineError::Release { .. }) => error.is_refusal(),
+            Err(error @ EngineError::Release { .. }) => error.refuses_release(),
             Err(_) => true,
+        };
+        let damage = match damage {
+            None if followed.as_ref().is_err_and(EngineError::refuses_release) => self.half_upgraded().await,
+            damage => damage,
         };
         // What Fluid's values mean to another chart, nobody knows, and of a record of somebody else's
         // nobody knows what it makes of the release.
         match (installed, damage) {
             (Some(release), Some(damage)) if may_repair && self.kept.is_none() && release.unsigned().is_none() => {
-                let repaired = self.upgrade(release.text(), Some(&damage)).await;
-                followed.and(repaired).map(drop)
+                let repaired = self.go_back(release.text(), &damage).await;
+                followed.and(repaired)
             }
             _ => followed.map(drop),
+        }
+    }
+
+    /// The damage that an upgrade has done which was refused just now, after some of its objects were
+    /// written.
+    async fn half_upgraded(&mut self) -> Option<Damage> {
+        // Should it not be read now, the next reconcile finds it.
+        let release = self.installed().await.ok().flatten();
+        release.filter(|release| release.is_left()).map(|_| Damage::Unfinished)
+    }
+
+    /// Writes what the release had before. If that is refused as well, it is not tried again at once.
+    async fn go_back(&mut self, values: &str, damage: &Damage) -> Result<(), EngineError> {
+        self.check_refused(values, Some(damage))?;
+        let outcome = self.upgrade(values, Some(damage)).await;
+        self.note_refusal(values, &outcome);
+        outcome.map(drop)
+    }
+
+    /// Fails if the API server has refused these values a short while ago.
+    fn check_refused(&self, values: &str, damage: Option<&Damage>) -> Result<(), EngineError> {
+        // What is missing may be what was in the way.
+        if matches!(damage, Some(Damage::Missing | Damage::Changed(_))) {
+            return Ok(());
+        }
+        let chart = self.plugin.chart_digest.to_string();
+        match self.shared.refusals.of(&self.uid, &chart, values, Instant::now()) {
+            Some(message) => Err(EngineError::StillRefused { message }),
+            None => Ok(()),
+        }
+    }
+
+    fn note_refusal(&self, values: &str, outcome: &Result<bool, EngineError>) {
+        if let Err(error) = outcome
+            && error.refuses_release()
+        {
+            let (chart, message) = (self.plugin.chart_digest.to_string(), error.to_string());
+            self.shared
+                .refusals
+                .note(&self.uid, &chart, values, message, Instant::now());
         }
     }
 
@@ -110,21 +154,9 @@ impl Request {
         if stays && (self.kept.is_some() || damage.is_none()) {
             return Ok(false);
         }
-        let (uid, chart) = (self.uid.clone(), self.plugin.chart_digest.to_string());
-        // What is missing may be what was in the way.
-        let refused = self.shared.refusals.of(&uid, &chart, &values, Instant::now());
-        if let Some(message) = refused.filter(|_| damage.is_none()) {
-            return Err(EngineError::StillRefused { message });
-        }
+        self.check_refused(&values, damage)?;
         let outcome = self.upgrade(&values, damage).await;
-        if let Err(error @ EngineError::Release { .. }) = &outcome
-            && error.is_refusal()
-        {
-            let message = error.to_string();
-            self.shared
-                .refusals
-                .note(&uid, &chart, &values, message, Instant::now());
-        }
+        self.note_refusal(&values, &outcome);
         outcome
     }
 

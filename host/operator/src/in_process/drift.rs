@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use rstest::rstest;
 use serde_json::{Value, json};
-use wasser_test_api_server::{ApiServer, Attempt, Effect, Failure, Fault, Verb};
+use wasser_test_api_server::{ApiServer, Effect, Failure, Fault};
 
 use super::helm_record::{decoded, encoded};
 use super::machine::guest;
 use super::machine::world::World;
+use super::refused_upgrades::writes_clients;
 use super::scene::{OPERATOR, Operator, QUIET, Scene};
 
 const IMAGE: &str = "/spec/template/spec/containers/0/image";
-const MODE: &str = "/spec/template/spec/containers/0/env/0/value";
+pub(super) const MODE: &str = "/spec/template/spec/containers/0/env/0/value";
 
 /// An operator that asks for nothing for this long has written what it puts off, such as labels of
 /// nodes.
@@ -26,7 +27,7 @@ pub(super) struct Bound {
 }
 
 impl Bound {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         Self::on(Scene::serving(&guest::objects())).await
     }
 
@@ -199,11 +200,8 @@ async fn an_object_without_the_label_by_which_it_is_watched_gets_it_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upgrade_that_failed_half_way_is_taken_back_with_the_change() {
     let bound = Bound::new().await;
-    let is_denied = |attempt: &Attempt<'_>| {
-        attempt.client == OPERATOR && attempt.call.verb == Verb::Patch && attempt.call.resource == "daemonsets"
-    };
     let denied = bound.server().arm(
-        Fault::any().when(is_denied),
+        Fault::any().when(writes_clients),
         Effect::Answer(Failure::internal("the webhook does not answer")),
     );
     bound.edit("DemoRuntime", "demo", "/spec/values/mode", &json!("two"));

@@ -41,6 +41,7 @@ mod records;
 mod reference_copies;
 mod reference_volumes;
 mod references;
+mod refused_upgrades;
 mod revisions;
 mod rollout;
 mod scene;

@@ -37,7 +37,7 @@ fn problem(is_set_up: bool, error: Option<&EngineError>, troubles: &[RoleTrouble
     }
     let reason = match failure {
         _ if !is_set_up => reasons::FAILED_TO_SETUP,
-        Some(failure) if failure.is_refusal() => reasons::REFUSED,
+        Some(failure) if failure.is_refusal() || failure.refuses_release() => reasons::REFUSED,
         _ => reasons::UNHEALTHY,
     };
     (!texts.is_empty()).then(|| Problem {

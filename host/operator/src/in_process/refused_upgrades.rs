@@ -1,0 +1,81 @@
+//! Upgrades that the API server refuses: what becomes of the release.
+
+use rstest::rstest;
+use serde_json::json;
+use wasser_test_api_server::{Attempt, Effect, Failure, Fault, Verb};
+
+use super::drift::{Bound, MODE};
+use super::scene::{OPERATOR, QUIET};
+
+/// Whether a request writes the clients, or asks how they would be written.
+fn patches_clients(attempt: &Attempt<'_>) -> bool {
+    let call = attempt.call;
+    attempt.client == OPERATOR && call.verb == Verb::Patch && call.resource == "daemonsets"
+}
+
+/// Whether a request writes the content of the clients.
+pub(super) fn writes_clients(attempt: &Attempt<'_>) -> bool {
+    patches_clients(attempt) && attempt.call.query.get("dryRun").is_empty() && attempt.body["spec"].is_object()
+}
+
+fn invalid() -> Failure {
+    Failure::new(
+        422,
+        "Invalid",
+        "DaemonSet.apps \"demo-fuse\" is invalid: spec.template: Required value",
+    )
+}
+
+fn denied() -> Failure {
+    Failure::new(
+        403,
+        "Forbidden",
+        "admission webhook \"policy\" denied the request: no such image",
+    )
+}
+
+/// Waits until the Dataset says why its upgrade is refused.
+async fn complains(bound: &Bound, words: &str) {
+    let look = |server: &wasser_test_api_server::ApiServer| {
+        let dataset = server.object("Dataset", "default", "demo")?;
+        let conditions = dataset["status"]["conditions"].to_string();
+        conditions.contains(words).then_some(())
+    };
+    bound
+        .server()
+        .until(&format!("the condition with {words:?}"), look)
+        .await;
+}
+
+#[rstest]
+#[case::invalid(invalid(), "spec.template: Required value")]
+#[case::denied(denied(), "denied the request")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_of_which_an_object_is_refused_writes_nothing(#[case] failure: Failure, #[case] words: &str) {
+    let bound = Bound::new().await;
+    let _refused = bound
+        .server()
+        .arm(Fault::any().when(patches_clients), Effect::Answer(failure));
+    bound.edit("DemoRuntime", "demo", "/spec/values/mode", &json!("two"));
+    complains(&bound, words).await;
+    bound.comes("ConfigMap", "demo-config", "/data/mode", "one").await;
+    bound.comes("StatefulSet", "demo-worker", MODE, "one").await;
+    bound.rests(1).await;
+}
+
+#[rstest]
+#[case::invalid(invalid())]
+#[case::denied(denied())]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_is_refused_half_way_is_taken_back_while_the_change_stays(#[case] failure: Failure) {
+    let bound = Bound::new().await;
+    // A policy that has come since the upgrade was tried out.
+    let fault = Fault::any().when(writes_clients).times(1);
+    let refused = bound.server().arm(fault, Effect::Answer(failure));
+    bound.edit("DemoRuntime", "demo", "/spec/values/mode", &json!("two"));
+    refused.hit(1).await;
+    bound.comes("ConfigMap", "demo-config", "/data/mode", "one").await;
+    bound.comes("StatefulSet", "demo-worker", MODE, "one").await;
+    bound.server().settled(QUIET).await;
+    bound.rests(2).await;
+}
