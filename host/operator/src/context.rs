@@ -14,6 +14,7 @@ use wasser_plugin::{Registry, Threads};
 
 use crate::health::Health;
 use crate::metrics::Metrics;
+use crate::unlisted::Unlisted;
 
 /// How this installation is configured, as far as controllers are concerned.
 #[derive(Debug, Clone)]
@@ -59,6 +60,8 @@ pub struct Context {
     pub recording: Recording,
     /// How far other builds of plugins are.
     pub rollouts: Arc<Rollouts>,
+    /// The kinds that cannot be listed.
+    pub unlisted: Arc<Unlisted>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// What the probes report.

@@ -14,6 +14,7 @@ mod metrics;
 mod record_key;
 mod registration;
 mod supervisor;
+mod unlisted;
 mod version;
 
 use std::process::ExitCode;

@@ -53,6 +53,7 @@ pub use registry::definitions::{DefinitionError, Definitions, crd_name};
 pub use registry::registrar::{Artifact, Outcome, Registrar};
 pub use registry::settle::{Claim, ClaimedNames, LostClaim, settle};
 pub use registry::verdict::{
-    ROLLOUT_ANNOTATION, State, VERDICT_ANNOTATION, VERDICT_MESSAGE_ANNOTATION, VERDICT_REASON_ANNOTATION, Verdict,
+    CANNOT_LIST, ROLLOUT_ANNOTATION, State, VERDICT_ANNOTATION, VERDICT_MESSAGE_ANNOTATION, VERDICT_REASON_ANNOTATION,
+    Verdict,
 };
 pub use sandbox::error::{CallError, CallSite};

@@ -24,6 +24,7 @@ use crate::health::{self, Addresses, Health};
 use crate::leader::{self, Candidate, Tenure};
 use crate::metrics::Metrics;
 use crate::registration::{Artifacts, PAUSES, Registrations, TELLING};
+use crate::unlisted::Unlisted;
 use crate::{client, controllers, record_key, version};
 
 /// Most of the time is spent waiting for the API server; every thread costs memory.
@@ -225,7 +226,7 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
     metrics.measure("plugin_instances", move || instances.instances());
     metrics.measure("plugins", move || serving.all().len());
     let threads = plugins.threads();
-    let rollouts = Arc::<Rollouts>::default();
+    let (rollouts, unlisted) = (Arc::<Rollouts>::default(), Arc::<Unlisted>::default());
     let registrations = Registrations {
         client: client.clone(),
         namespace: settings.namespace.clone(),
@@ -237,6 +238,7 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
         metrics: metrics.clone(),
         rollouts: rollouts.told(),
         telling: TELLING,
+        unlisted: unlisted.reasons(),
         leader: leader.subscribe(),
         api_versions: api_versions.clone(),
         kinds: kinds.clone(),
@@ -277,6 +279,7 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
             key,
         },
         rollouts,
+        unlisted,
         metrics,
         health: health.clone(),
         settings,

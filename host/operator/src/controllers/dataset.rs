@@ -35,7 +35,7 @@ pub struct Facts {
     /// The runtimes of its name, of every kind that is served, each with how the API server serves
     /// its kind.
     pub runtimes: Vec<(ApiResource, Arc<RuntimeObject>)>,
-    /// Whether all runtimes are known; after a start, some may not be listed yet.
+    /// Whether all runtimes that it may have are known; after a start, some may not be listed yet.
     pub runtimes_known: bool,
     /// How long this process has watched runtimes.
     pub observed_for: Duration,
@@ -120,27 +120,46 @@ pub async fn reconcile(mut dataset: Arc<Dataset>, shared: &Arc<Shared>, facts: F
         return Ok(Action::requeue(ALONE));
     }
     if conditions::was_set_up(&status.conditions) {
-        return Ok(report_unserved(&dataset, shared, &status, &facts).await);
+        return report_unserved(&dataset, shared, &status, &facts).await;
     }
     wait_for_runtime(&dataset, shared, status, &facts).await
 }
 
 /// Tells the user of a Dataset that is bound to a runtime of a kind which no plugin serves, such as
 /// one that Fluid has left. Nothing of it is touched.
-async fn report_unserved(dataset: &Dataset, shared: &Arc<Shared>, status: &DatasetStatus, facts: &Facts) -> Action {
+async fn report_unserved(
+    dataset: &Dataset,
+    shared: &Arc<Shared>,
+    status: &DatasetStatus,
+    facts: &Facts,
+) -> Result<Action, EngineError> {
     let Some(bound) = status.runtimes.first() else {
-        return Action::await_change();
+        return Ok(Action::await_change());
     };
     if facts.observed_for < ALONE {
-        return Action::requeue(ALONE - facts.observed_for);
+        return Ok(Action::requeue(ALONE - facts.observed_for));
     }
-    let message = format!(
+    let mut message = format!(
         "Dataset.status.runtimes: no plugin serves runtimes of the type {}; what runs goes on, and nothing follows \
             changes or cleans up. Register a plugin for it in the namespace {}",
         bound.runtime_type, facts.namespace
     );
+    message.push_str(&unserved(shared, facts).await?);
     event(shared, dataset, reasons::ERROR_PROCESS_DATASET, &message).await;
-    Action::await_change()
+    Ok(Action::await_change())
+}
+
+/// Names the registrations that do not serve, if there are any: one of them may be meant.
+async fn unserved(shared: &Shared, facts: &Facts) -> Result<String, EngineError> {
+    let unserved = unserved::registrations(&shared.client, &facts.namespace).await?;
+    if unserved.is_empty() {
+        return Ok(String::new());
+    }
+    Ok(format!(
+        ". If there is one, its plugin may not serve: {}; see the ConfigMaps in the namespace {}",
+        unserved.join("; "),
+        facts.namespace
+    ))
 }
 
 /// Tells the user of a Dataset that nothing serves it. A runtime that comes later wakes it.
@@ -159,14 +178,7 @@ async fn wait_for_runtime(
         dataset.name_any(),
         dataset.namespace().unwrap_or_default()
     );
-    let unserved = unserved::registrations(&shared.client, &facts.namespace).await?;
-    if !unserved.is_empty() {
-        message.push_str(&format!(
-            ". If there is one, its plugin may not serve: {}; see the ConfigMaps in the namespace {}",
-            unserved.join("; "),
-            facts.namespace
-        ));
-    }
+    message.push_str(&unserved(shared, facts).await?);
     refuse(dataset, shared, status, &message).await
 }
 

@@ -15,7 +15,7 @@ use kube::core::ApiResource;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::controller::{Action, Config, applier};
 use kube::runtime::reflector::{self, ObjectRef};
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::watcher::{self, Event};
 use kube::{Api, ResourceExt};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
@@ -35,6 +35,7 @@ use super::runtime_changes::{Known, changes};
 use super::runtime_index::RuntimeIndex;
 use super::watches;
 use crate::context::{Context, ServedKind};
+use crate::unlisted;
 
 /// The controllers that run, by kind.
 pub struct Kinds {
@@ -181,6 +182,7 @@ impl Kinds {
         let mut keys = Vec::new();
         self.runtimes.each(kind, |key| keys.push(key));
         self.runtimes.remove(kind);
+        self.context.unlisted.forget(kind);
         self.shared.rollouts.end(kind);
         // A younger runtime of the same name may wait for one of these.
         keys.into_iter()
@@ -218,16 +220,19 @@ impl Controller {
         let store = writer.as_reader();
         runtimes.add(&resource, store.clone());
         let api = Api::<DynamicObject>::all_with(context.client.clone(), &resource);
-        let objects = watcher(api, watcher::Config::default())
+        let objects = unlisted::watch(api)
             .default_backoff()
             .modify(watches::slim)
             .map_ok(|event| mapped(event, RuntimeObject::from))
             .reflect(writer);
-        let (first, first_kind) = (runtimes.clone(), resource.kind.clone());
-        let objects = objects.inspect_ok(move |event| {
-            if matches!(event, Event::InitDone) {
-                first.listed(&first_kind);
+        let (first, problems, of_kind) = (runtimes.clone(), context.unlisted.clone(), resource.clone());
+        let objects = objects.inspect(move |event| match event {
+            Ok(Event::InitDone) => {
+                first.listed(&of_kind.kind);
+                problems.forget(&of_kind.kind);
             }
+            Ok(_) => {}
+            Err(error) => problems.failed(&of_kind, error),
         });
         let (touch_resource, kind_name) = (resource.clone(), resource.kind.clone());
         let keys = futures::stream::select(

@@ -153,7 +153,8 @@ async fn run_datasets(
         let (context, runtimes) = (context.clone(), runtimes.clone());
         async move {
             context.health.wait_for_registrations().await;
-            runtimes.wait_until_listed(context.kinds.clone()).await;
+            let unlisted = context.unlisted.reasons();
+            runtimes.wait_until_listed(context.kinds.clone(), unlisted).await;
         }
     };
     let (mut listed, complete) = (Box::pin(listed), Arc::new(AtomicBool::new(false)));
@@ -182,9 +183,12 @@ async fn run_datasets(
     let is_complete = complete.clone();
     let reconcile = move |dataset: Arc<Dataset>, shared: Arc<Shared>| {
         let (metrics, supervisor) = (metrics.clone(), supervisor.clone());
+        let bound = dataset.status.iter().flat_map(|status| &status.runtimes);
+        let mut types = bound.map(|bound| bound.runtime_type.as_str()).peekable();
+        let are_listed = types.peek().is_some() && runtimes.has_listed(types);
         let facts = Facts {
             runtimes: runtimes.named(&dataset.namespace().unwrap_or_default(), &dataset.name_any()),
-            runtimes_known: is_complete.load(Ordering::Relaxed),
+            runtimes_known: are_listed || is_complete.load(Ordering::Relaxed),
             observed_for: started.elapsed(),
             for_references: references(&registry),
             namespace: namespace.clone(),

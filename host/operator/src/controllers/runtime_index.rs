@@ -13,6 +13,7 @@ use wasser_api::ObjectKey;
 use wasser_engine::RuntimeObject;
 
 use crate::context::ServedKind;
+use crate::unlisted::Reasons;
 
 /// The runtimes of every kind that a plugin is registered for.
 #[derive(Default)]
@@ -35,16 +36,23 @@ impl RuntimeIndex {
         self.listed.send_if_modified(|listed| listed.insert(kind.to_owned()));
     }
 
-    /// Waits until the runtimes of every kind that is served are listed.
+    /// Waits until the runtimes of every kind that is served are listed, but for those that cannot
+    /// be.
     ///
     /// A store's own `wait_until_ready` wakes only the last of those who wait for it, and the
     /// store's controller waits as well.
-    pub async fn wait_until_listed(&self, mut served: watch::Receiver<Vec<ServedKind>>) {
+    pub async fn wait_until_listed(
+        &self,
+        mut served: watch::Receiver<Vec<ServedKind>>,
+        mut unlisted: watch::Receiver<Reasons>,
+    ) {
         let mut listed = self.listed.subscribe();
         loop {
             let is_complete = {
                 let (served, listed) = (served.borrow_and_update(), listed.borrow_and_update());
-                served.iter().all(|kind| listed.contains(&kind.resource.kind))
+                let unlisted = unlisted.borrow_and_update();
+                let mut kinds = served.iter().map(|kind| &kind.resource.kind);
+                kinds.all(|kind| listed.contains(kind) || unlisted.contains_key(kind))
             };
             if is_complete {
                 return;
@@ -53,8 +61,19 @@ impl RuntimeIndex {
             tokio::select! {
                 _ = listed.changed() => {}
                 Ok(()) = served.changed() => {}
+                Ok(()) = unlisted.changed() => {}
             }
         }
+    }
+
+    /// Whether the runtimes of these types are all that there are: a Dataset that was bound has no
+    /// runtime of another type. A type is a kind without `Runtime`, in lower case.
+    pub fn has_listed<'a>(&self, mut types: impl Iterator<Item = &'a str>) -> bool {
+        let listed = self.listed.borrow();
+        types.all(|runtime_type| {
+            let kind = format!("{runtime_type}runtime");
+            listed.iter().any(|listed| listed.eq_ignore_ascii_case(&kind))
+        })
     }
 
     /// Forgets the runtimes of a kind that nobody serves any more.
@@ -136,7 +155,8 @@ mod tests {
     async fn all_who_wait_for_the_first_lists_are_woken() {
         let runtimes = RuntimeIndex::default();
         let served = watch::Sender::new(vec![kind("A"), kind("B")]);
-        let wait = || runtimes.wait_until_listed(served.subscribe());
+        let unlisted = watch::Sender::new(Reasons::new());
+        let wait = || runtimes.wait_until_listed(served.subscribe(), unlisted.subscribe());
         let waiting = futures::future::join(wait(), wait());
         let listing = async { ["A", "A", "B"].map(|kind| runtimes.listed(kind)) };
         futures::future::join(waiting, listing).await;
@@ -144,5 +164,12 @@ mod tests {
         assert!(wait().now_or_never().is_none());
         let removing = async { served.send_replace(vec![kind("A")]) };
         futures::future::join(wait(), removing).await;
+        served.send_replace(vec![kind("A"), kind("B")]);
+        assert!(wait().now_or_never().is_none());
+        runtimes.listed("DemoRuntime");
+        assert!(runtimes.has_listed(["demo"].into_iter()));
+        assert!(!runtimes.has_listed(["demo", "other"].into_iter()));
+        let refusing = async { unlisted.send_replace(Reasons::from([("B".to_owned(), "no".to_owned())])) };
+        futures::future::join(wait(), refusing).await;
     }
 }

@@ -46,5 +46,6 @@ mod revisions;
 mod rollout;
 mod scene;
 mod system;
+mod unlisted;
 mod vanished;
 mod vineyard;

@@ -26,6 +26,7 @@ use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::registration::{Artifacts, Registrations};
 use crate::supervisor::Supervisor;
+use crate::unlisted::Unlisted;
 
 /// The operator's namespace, and the name of its clients.
 pub const OPERATOR: &str = "wasser-system";
@@ -253,7 +254,7 @@ impl Scene {
         let health = Arc::new(Health::new(Instant::now(), metrics.clone()));
         let (registry, kinds) = (Arc::new(Registry::new()), watch::Sender::new(Vec::new()));
         let (leader, stop) = (watch::Sender::new(true), CancellationToken::new());
-        let rollouts = Arc::new(Rollouts::observing(SETTLING));
+        let (rollouts, unlisted) = (Arc::new(Rollouts::observing(SETTLING)), Arc::<Unlisted>::default());
         let artifacts = Artifacts::new(self.registry.clone(), self.artifacts.path(), client.clone(), OPERATOR)
             .signed_by(self.keys.clone());
         let registrations = Registrations {
@@ -270,6 +271,7 @@ impl Scene {
             metrics: metrics.clone(),
             rollouts: rollouts.told(),
             telling: SETTLING,
+            unlisted: unlisted.reasons(),
             leader: leader.subscribe(),
             api_versions: watch::Sender::new(Vec::new()),
             kinds: kinds.clone(),
@@ -281,6 +283,7 @@ impl Scene {
             threads: self.threads.clone(),
             renderer: renderer(),
             rollouts,
+            unlisted,
             metrics,
             health,
             settings: Settings {

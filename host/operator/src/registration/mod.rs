@@ -31,6 +31,7 @@ use wasser_plugin::{Artifact, Outcome, PLUGIN_LABEL, Pulled, Registrar, Registry
 use crate::context::ServedKind;
 use crate::health::Health;
 use crate::metrics::Metrics;
+use crate::unlisted::Reasons;
 pub use artifacts::Artifacts;
 use artifacts::Wanted;
 use definitions::Seen;
@@ -67,6 +68,8 @@ pub struct Registrations {
     pub rollouts: watch::Receiver<BTreeMap<String, String>>,
     /// The least time between two notes of that.
     pub telling: Duration,
+    /// The kinds that cannot be listed.
+    pub unlisted: watch::Receiver<Reasons>,
     /// Whether this process may write.
     pub leader: watch::Receiver<bool>,
     /// What the CRDs of the cluster serve, for templates.
@@ -86,7 +89,7 @@ impl Registrations {
         let mut maps = std::pin::pin!(watcher(api, config).default_backoff());
         let mut crds = std::pin::pin!(definitions::watch(self.client.clone()));
         let events = Events::new(self.client.clone());
-        let mut leader = self.leader.clone();
+        let (mut leader, mut unlisted) = (self.leader.clone(), self.unlisted.clone());
         let (mut state, mut seen) = (State::default(), Seen::default());
         let mut pulls = Pulls::new(self.artifacts.clone(), self.pauses);
         let (mut rollouts, mut is_further, mut next_told) = (self.rollouts.clone(), false, Instant::now());
@@ -101,6 +104,7 @@ impl Registrations {
                     state.rollouts(rollouts.borrow_and_update().clone());
                     (is_further, next_told) = (false, Instant::now() + self.telling);
                 }
+                Ok(()) = unlisted.changed() => state.unlisted(unlisted.borrow_and_update().clone()),
                 changed = leader.changed() => {
                     // The sender lives as long as the process; without it there is nobody to become
                     // leader.
@@ -207,6 +211,9 @@ impl Registrations {
         }
         let mut is_written = true;
         for unwritten in state.unwritten() {
+            if let (Some(name), Some(verdict)) = (&unwritten.about.name, &unwritten.news) {
+                self.metrics.registration(name, Some(verdict.state.word()));
+            }
             if let Err(error) = writing::write(&self.client, events, &unwritten).await {
                 let reference = &unwritten.about;
                 tracing::warn!(registration = reference.name, %error, "the verdict could not be written to the \

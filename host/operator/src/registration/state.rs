@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference};
 use kube::runtime::watcher::Event;
 use kube::{Resource, ResourceExt};
-use wasser_plugin::{ROLLOUT_ANNOTATION, Verdict};
+use wasser_plugin::{CANNOT_LIST, ROLLOUT_ANNOTATION, VERDICT_ANNOTATION, VERDICT_REASON_ANNOTATION, Verdict};
 
 use super::name;
 
@@ -45,6 +45,7 @@ pub struct State {
     listing: Option<Vec<ConfigMap>>,
     orphans: BTreeSet<String>,
     rollouts: BTreeMap<String, String>,
+    unlisted: BTreeMap<String, String>,
 }
 
 impl State {
@@ -128,6 +129,11 @@ impl State {
         self.rollouts = told;
     }
 
+    /// The kinds that cannot be listed, each with the reason.
+    pub fn unlisted(&mut self, reasons: BTreeMap<String, String>) {
+        self.unlisted = reasons;
+    }
+
     /// Nobody serves this kind any more.
     pub fn orphaned(&mut self, kind: &str) {
         self.orphans.insert(kind.to_owned());
@@ -163,6 +169,11 @@ impl State {
         let mut all = Vec::new();
         for (name, entry) in &mut self.entries {
             let Some(verdict) = &entry.verdict else { continue };
+            let unlisted = verdict.facts.get("kind").and_then(|kind| self.unlisted.get(kind));
+            let verdict = match unlisted {
+                Some(reason) if verdict.state.serves() => &verdict.clone().unlisted(reason),
+                _ => verdict,
+            };
             let mut annotations = verdict.annotations();
             let mut written = entry.written.clone();
             written.remove(ROLLOUT_ANNOTATION);
@@ -192,8 +203,8 @@ impl State {
 /// Whether the last verdict on a ConfigMap, of this process or of one before it, says that it
 /// serves as it is.
 fn has_served(map: &ConfigMap) -> bool {
-    let verdict = map.annotations().get("wasser.fluid.io/verdict");
-    verdict.is_some_and(|word| word == wasser_plugin::State::Loaded.word())
+    let is = |key: &str, word: &str| map.annotations().get(key).is_some_and(|written| written == word);
+    is(VERDICT_ANNOTATION, wasser_plugin::State::Loaded.word()) || is(VERDICT_REASON_ANNOTATION, CANNOT_LIST)
 }
 
 #[cfg(test)]
@@ -259,6 +270,32 @@ mod tests {
             map("c", 5),
         ];
         assert_eq!(list(&mut State::default(), maps), ["+b", "+c", "+a"]);
+    }
+
+    #[test]
+    fn a_kind_that_cannot_be_listed_is_waited_for_until_it_can() {
+        let mut state = State::default();
+        state.take(Event::Apply(map("a", 1)));
+        state.judged("a", refused("no digest"));
+        assert_eq!(state.unwritten().len(), 1);
+        let mut loaded = refused("serves MyRuntime");
+        loaded.state = wasser_plugin::State::Loaded;
+        loaded.facts = BTreeMap::from([("kind", "MyRuntime".to_owned())]);
+        state.judged("a", loaded);
+        let reasons = BTreeMap::from([("MyRuntime".to_owned(), "it may not be listed".to_owned())]);
+        state.unlisted(reasons);
+        let unwritten = state.unwritten();
+        let news = unwritten[0].news.as_ref().unwrap();
+        assert_eq!(
+            (news.state, news.message.as_str()),
+            (wasser_plugin::State::Waiting, "it may not be listed")
+        );
+        let mut written = map("a", 1);
+        written.metadata.annotations = Some(unwritten[0].annotations.clone());
+        assert!(has_served(&written));
+        assert!(state.unwritten().is_empty());
+        state.unlisted(BTreeMap::new());
+        assert_eq!(state.unwritten()[0].news.as_ref().unwrap().message, "serves MyRuntime");
     }
 
     #[test]

@@ -26,6 +26,9 @@ const CANNOT_BE_PULLED: &str = "PluginCannotBePulled";
 /// The CRD is not here yet.
 const WAITS_FOR_CRD: &str = "PluginWaitsForCRD";
 
+/// The reason of the verdict on a plugin whose runtimes the operator cannot list.
+pub const CANNOT_LIST: &str = "PluginCannotList";
+
 /// The state of a registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -35,12 +38,17 @@ pub enum State {
     Refused,
     /// The registration is refused as it is now, and the plugin of an earlier state keeps serving.
     LastGood,
-    /// The registration could serve its kind, but the artifact or the CRD is not here yet, or the
-    /// kind or a name is taken.
+    /// The registration could serve its kind, but the artifact or the CRD is not here yet, the kind
+    /// or a name is taken, or the operator cannot list the runtimes.
     Waiting,
 }
 
 impl State {
+    /// Returns whether a plugin of the registration serves its kind.
+    pub fn serves(self) -> bool {
+        matches!(self, Self::Loaded | Self::LastGood)
+    }
+
     /// Returns the word for the annotation `wasser.fluid.io/verdict`.
     pub fn word(self) -> &'static str {
         match self {
@@ -147,6 +155,17 @@ impl Verdict {
             LostClaim::Name { .. } => "PluginNameTaken",
         };
         Self::waiting(reason, kind, loss)
+    }
+
+    /// Returns the verdict on a registration that would serve if its runtimes could be listed.
+    #[must_use]
+    pub fn unlisted(self, why: &str) -> Self {
+        Self {
+            state: State::Waiting,
+            message: bounded(why, LONGEST).into_owned(),
+            reason: CANNOT_LIST,
+            facts: self.facts,
+        }
     }
 
     fn waiting(reason: &'static str, kind: &str, why: &dyn std::fmt::Display) -> Self {
