@@ -44,12 +44,16 @@ const ALL_VALUES: usize = 2 * VALUES as usize;
 const ROUND: Duration = Duration::from_secs(60);
 /// The same while something is wrong.
 const AGAIN: Duration = Duration::from_secs(2);
+/// How long reviews are still accepted when the process is asked to stop. With the time for those
+/// that are under way, it is less than a pod's grace period of 30 s.
+const LINGERING: Duration = Duration::from_secs(8);
 
 #[derive(Clone)]
 struct Answers {
     datasets: Arc<dyn Datasets>,
     prefetcher: Arc<str>,
     ready: Arc<AtomicBool>,
+    stopping: CancellationToken,
     bodies: Arc<Semaphore>,
     values: Arc<Semaphore>,
 }
@@ -71,6 +75,7 @@ impl Server {
                 datasets,
                 prefetcher: prefetcher.into(),
                 ready,
+                stopping: CancellationToken::new(),
                 bodies: Arc::new(Semaphore::new(BODIES)),
                 values: Arc::new(Semaphore::new(ALL_VALUES)),
             },
@@ -78,8 +83,9 @@ impl Server {
     }
 
     /// Serves until stopped, with certificates that `keeper` keeps. It is ready while the API
-    /// server trusts them.
-    pub async fn run(self, keeper: Keeper, stop: CancellationToken) {
+    /// server trusts them. Once it is asked to stop, it is not ready, and answers what still comes.
+    pub async fn run(mut self, keeper: Keeper, stop: CancellationToken) {
+        self.answers.stopping = stop.clone();
         let mut changes = std::pin::pin!(keeper.changes());
         let mut keeping = Keeping {
             keeper,
@@ -95,6 +101,10 @@ impl Server {
             tokio::select! { () = stop.cancelled() => return, () = tokio::time::sleep(pause) => {} }
         };
         let config = watch::Sender::new(first);
+        let stop = tls::Stop {
+            asked: stop,
+            lingering: LINGERING,
+        };
         let served = tls::serve(self.listener, config.subscribe(), router(self.answers), stop);
         let kept = async {
             let mut pause = AGAIN;
@@ -170,7 +180,9 @@ fn router(answers: Answers) -> Router {
 }
 
 async fn ready(State(answers): State<Answers>) -> (StatusCode, &'static str) {
-    if answers.ready.load(Ordering::Acquire) {
+    if answers.stopping.is_cancelled() {
+        (StatusCode::SERVICE_UNAVAILABLE, "stopping")
+    } else if answers.ready.load(Ordering::Acquire) {
         (StatusCode::OK, "ok")
     } else {
         (

@@ -27,10 +27,26 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 const HEAD: Duration = Duration::from_secs(30);
 /// The most connections at a time. Each API server has a few.
 const CONNECTIONS: usize = 128;
-/// How long requests that are under way may take when the process stops.
+/// How long requests that are under way may take once none is accepted any more.
 const DRAIN: Duration = Duration::from_secs(10);
 /// Between two attempts after one that has failed for want of files, for example.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// When no connection is accepted any more.
+pub struct Stop {
+    /// That the process is asked to stop.
+    pub asked: CancellationToken,
+    /// How long connections are accepted afterwards: proxies go on sending them to a pod until they
+    /// have learned that it ends.
+    pub lingering: Duration,
+}
+
+impl Stop {
+    async fn reached(&self) {
+        self.asked.cancelled().await;
+        tokio::time::sleep(self.lingering).await;
+    }
+}
 
 /// The certificate and the key, from PEM.
 pub fn config(certificate: &str, key: &str) -> Result<Arc<ServerConfig>, String> {
@@ -45,23 +61,20 @@ pub fn config(certificate: &str, key: &str) -> Result<Arc<ServerConfig>, String>
     Ok(Arc::new(config))
 }
 
-/// Serves connections until `stop`, each in a task: a client that is slow holds up nobody. A new
-/// certificate holds for connections that come after it.
-pub async fn serve(
-    listener: TcpListener,
-    config: watch::Receiver<Arc<ServerConfig>>,
-    router: Router,
-    stop: CancellationToken,
-) {
+/// Serves connections until `stop`, and then for as long as others may not know of it yet, each in a
+/// task: a client that is slow holds up nobody. A new certificate holds for connections that come
+/// after it.
+pub async fn serve(listener: TcpListener, config: watch::Receiver<Arc<ServerConfig>>, router: Router, stop: Stop) {
     let (places, connections) = (Arc::new(Semaphore::new(CONNECTIONS)), TaskTracker::new());
+    let closing = CancellationToken::new();
     let accepting = async {
         while let Ok(place) = places.clone().acquire_owned().await {
             match listener.accept().await {
                 Ok((stream, address)) => {
                     let acceptor = TlsAcceptor::from(config.borrow().clone());
-                    let (router, stop) = (router.clone(), stop.clone());
+                    let (router, closing) = (router.clone(), closing.clone());
                     connections.spawn(async move {
-                        if let Err(error) = connection(stream, acceptor, router, stop).await {
+                        if let Err(error) = connection(stream, acceptor, router, closing).await {
                             tracing::debug!(%address, %error, "a connection ended");
                         }
                         drop(place);
@@ -74,7 +87,8 @@ pub async fn serve(
             }
         }
     };
-    tokio::select! { () = stop.cancelled() => {}, () = accepting => {} }
+    tokio::select! { () = stop.reached() => {}, () = accepting => {} }
+    closing.cancel();
     connections.close();
     drop(timeout(DRAIN, connections.wait()).await);
 }
@@ -83,7 +97,7 @@ async fn connection(
     stream: TcpStream,
     acceptor: TlsAcceptor,
     router: Router,
-    stop: CancellationToken,
+    closing: CancellationToken,
 ) -> io::Result<()> {
     let stream = timeout(HANDSHAKE, acceptor.accept(stream)).await??;
     let served = http1::Builder::new()
@@ -93,7 +107,7 @@ async fn connection(
     let mut served = pin!(served);
     let done = tokio::select! {
         done = served.as_mut() => done,
-        () = stop.cancelled() => {
+        () = closing.cancelled() => {
             served.as_mut().graceful_shutdown();
             served.await
         }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use kube::Client;
+use kube::Config;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use wasser_webhook::{Keeper, KubeDatasets, Server};
 
 use super::{logs, options, signals};
+use crate::client;
 
 /// Options, each also an environment variable.
 #[derive(Debug, clap::Args)]
@@ -50,7 +51,8 @@ pub fn run(args: Args) -> Result<()> {
 
 async fn serve(args: Args) -> Result<()> {
     let address = args.addr.0.context("--addr: an address to listen on is needed")?;
-    let client = Client::try_default().await.context("finding the API server")?;
+    let config = Config::infer().await.context("finding the API server")?;
+    let client = client::impatient(config).context("setting up the client of the API server")?;
     let listener = TcpListener::bind(address)
         .await
         .with_context(|| format!("listening on {address}"))?;

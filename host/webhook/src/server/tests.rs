@@ -12,6 +12,7 @@ use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use wasser_test_api_server::{ApiServer, Effect, Fault};
 
@@ -68,16 +69,34 @@ async fn served() -> (
     Certificates,
     Arc<AtomicBool>,
 ) {
+    let stop = tls::Stop {
+        asked: CancellationToken::new(),
+        lingering: Duration::ZERO,
+    };
+    let (address, config, certificates, ready, _served) = served_until(stop).await;
+    (address, config, certificates, ready)
+}
+
+/// The same until it is stopped, with the task that serves.
+async fn served_until(
+    stop: tls::Stop,
+) -> (
+    SocketAddr,
+    watch::Sender<Arc<rustls::ServerConfig>>,
+    Certificates,
+    Arc<AtomicBool>,
+    JoinHandle<()>,
+) {
     let certificates = certificates();
     let config = watch::Sender::new(tls::config(&certificates.certificate, &certificates.key).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let server = Server::new(listener, Arc::new(Known(Some("demo"))), "");
+    let mut server = Server::new(listener, Arc::new(Known(Some("demo"))), "");
+    server.answers.stopping = stop.asked.clone();
     let ready = server.answers.ready.clone();
     let router = router(server.answers);
-    let served = tls::serve(server.listener, config.subscribe(), router, CancellationToken::new());
-    tokio::spawn(served);
-    (address, config, certificates, ready)
+    let served = tls::serve(server.listener, config.subscribe(), router, stop);
+    (address, config, certificates, ready, tokio::spawn(served))
 }
 
 #[tokio::test]
@@ -110,6 +129,27 @@ async fn a_recorded_review_is_answered_over_https() {
             .0,
         200
     );
+}
+
+#[tokio::test]
+async fn one_that_is_asked_to_stop_is_not_ready_but_answers_for_a_while() {
+    let asked = CancellationToken::new();
+    let stop = |lingering| tls::Stop {
+        asked: asked.clone(),
+        lingering,
+    };
+    let (address, _config, certificates, ready, served) = served_until(stop(Duration::from_secs(600))).await;
+    ready.store(true, Ordering::Release);
+    asked.cancel();
+    let authorities = &certificates.authorities;
+    let probed = ask(address, authorities, "GET", "/readyz", "").await.unwrap();
+    assert_eq!(probed, (503, "stopping".to_owned()));
+    let (code, _) = ask(address, authorities, "POST", PATH, RECORDED).await.unwrap();
+    assert_eq!(code, 200);
+    assert!(!served.is_finished());
+    served.abort();
+    // Then it ends.
+    served_until(stop(Duration::ZERO)).await.4.await.unwrap();
 }
 
 #[tokio::test]
