@@ -2,7 +2,6 @@
 //! which are kept as they are. The cluster is only read.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
@@ -19,10 +18,12 @@ use wasser_engine::{
     prepare,
 };
 use wasser_plugin::bindings::types::RoleStatus;
-use wasser_plugin::{HostConfig, PLUGIN_LABEL, Plugin, PluginHost, Registration};
+use wasser_plugin::{PLUGIN_LABEL, Plugin, PluginHost, Registration};
 
 use super::cluster::ClusterArgs;
-use super::options;
+use super::host::HostArgs;
+use super::options::{self, HelmDriver};
+use crate::registration::{Artifacts, Wanted, pulled};
 
 /// The most fields that are listed of one object.
 const LISTED: usize = 12;
@@ -40,15 +41,14 @@ pub struct Args {
     /// The operator's namespace, which has the registrations of plugins.
     #[arg(long)]
     operator_namespace: Option<String>,
-    /// Directory of `path:` sources in registrations.
-    #[arg(long, env = "WASSER_PLUGIN_DIR")]
-    plugin_dir: Option<PathBuf>,
     /// Directory of nodes below which file systems are mounted.
     #[arg(long, env = "MOUNT_ROOT", default_value = "/runtime-mnt")]
     mount_root: String,
-    /// Where compiled plugins are kept [default: the user's cache directory].
-    #[arg(long, env = "WASSER_CACHE_DIR")]
-    cache_dir: Option<PathBuf>,
+    /// Where Helm's records of releases are kept, as the operator is told.
+    #[arg(long, env = "WASSER_HELM_DRIVER", value_enum, default_value_t = HelmDriver::Secret)]
+    helm_driver: HelmDriver,
+    #[command(flatten)]
+    host: HostArgs,
     #[command(flatten)]
     cluster: ClusterArgs,
 }
@@ -61,18 +61,15 @@ pub async fn run(args: Args) -> Result<()> {
         );
     }
     let client = args.cluster.client().await?;
-    let cache_dir = options::cache_dir(args.cache_dir.clone());
-    let plugins = PluginHost::new(HostConfig {
-        plugin_dir: args.plugin_dir.clone(),
-        ..HostConfig::new(cache_dir.join("plugins"))
-    })?;
-    let directory = cache_dir.join("helm");
-    let renderer = tokio::task::spawn_blocking(move || Renderer::open(&directory)).await??;
+    let operator = options::namespace(args.operator_namespace);
+    let plugins = args.host.plugins()?;
     let looking = Looking {
         namespace: args.namespace,
-        operator: options::namespace(args.operator_namespace),
         mount_root: args.mount_root,
-        renderer: Arc::new(renderer),
+        driver: args.helm_driver.into(),
+        artifacts: args.host.artifacts(client.clone(), &operator)?,
+        renderer: Arc::new(args.host.renderer().await?),
+        operator,
     };
     super::print(&looking.report(&client, &plugins).await?)
 }
@@ -85,6 +82,10 @@ pub struct Looking {
     pub operator: String,
     /// Directory of nodes below which file systems are mounted.
     pub mount_root: String,
+    /// Where Helm's records are kept.
+    pub driver: Driver,
+    /// Where the artifacts of registrations come from.
+    pub artifacts: Artifacts,
     /// Helm's engine.
     pub renderer: Arc<Renderer>,
 }
@@ -93,23 +94,40 @@ impl Looking {
     /// Returns a text with the releases that Fluid has installed.
     ///
     /// # Errors
-    /// A request fails, or a plugin cannot be loaded.
+    /// The registrations cannot be listed.
     pub async fn report(&self, client: &Client, plugins: &PluginHost) -> Result<String> {
         let maps = Api::<ConfigMap>::namespaced(client.clone(), &self.operator);
         let labelled = ListParams::default().labels(&format!("{PLUGIN_LABEL}=true"));
         let maps = maps.list(&labelled).await.context("listing the registrations")?;
-        let mut texts = BTreeMap::new();
+        let (mut texts, mut left_out) = (BTreeMap::new(), String::new());
         for map in maps {
-            let name = map.name_any();
-            let registration = Registration::parse(&map).with_context(|| format!("reading the registration {name}"))?;
-            let plugin = plugins.load(&registration).await;
-            let plugin = plugin.with_context(|| format!("loading the plugin {name}"))?;
-            texts.extend(self.of_kind(client, &plugin).await?);
+            let looked = async {
+                let plugin = self.plugin(&map, plugins).await?;
+                self.of_kind(client, &plugin).await
+            };
+            match looked.await {
+                Ok(found) => texts.extend(found),
+                Err(error) => left_out.push_str(&format!("{}: not looked at: {error:#}\n", map.name_any())),
+            }
         }
         if texts.is_empty() {
-            return Ok("Fluid has installed none of the releases that are there.\n".to_owned());
+            let none = "Fluid has installed none of the releases that were looked at.\n";
+            return Ok(format!("{none}{left_out}"));
         }
-        Ok(texts.into_values().collect())
+        Ok(texts.into_values().chain([left_out]).collect())
+    }
+
+    /// Loads the plugin of a registration.
+    async fn plugin(&self, map: &ConfigMap, plugins: &PluginHost) -> Result<Plugin> {
+        let mut registration = Registration::parse(map)?;
+        if let Some(wanted) = Wanted::of(map) {
+            let artifact = match self.artifacts.cached(&wanted).await {
+                Some(artifact) => artifact,
+                None => self.artifacts.pull(&wanted).await?,
+            };
+            registration = registration.with_artifact(pulled(artifact));
+        }
+        Ok(plugins.load(&registration).await?)
     }
 
     /// The releases of one kind of runtime, by namespace and name.
@@ -147,7 +165,7 @@ impl Looking {
     ) -> Result<Option<Vec<(String, Preview)>>> {
         // Nothing is written, and nothing of it is believed.
         let recording = Recording {
-            driver: Driver::Secret,
+            driver: self.driver,
             key: SigningKey::new(&SigningKey::generate()?),
         };
         let releases = Releases::new(client.clone(), recording);
@@ -219,11 +237,12 @@ async fn named(client: &Client, plugin: &Plugin, runtime: &Value) -> Result<Vec<
         };
         let resource = wasser_engine::cluster_objects::resource(kind);
         let api = Api::<DynamicObject>::all_with(client.clone(), &resource);
+        // The operator may list them, and read no single one.
         let found = api
-            .get_opt(name)
+            .list(&ListParams::default().fields(&format!("metadata.name={name}")))
             .await
             .with_context(|| format!("reading {kind} {name}"))?;
-        if let Some(object) = found {
+        for object in found {
             let mut object = serde_json::to_value(object)?;
             object["kind"] = kind.into();
             all.push(object);
@@ -259,7 +278,30 @@ fn describe(previews: &[(String, Preview)]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::Args as _;
+
     use super::*;
+
+    /// In the operator's container, it works without a word about where things are.
+    #[test]
+    fn what_the_chart_tells_the_operator_is_told_to_this_command_as_well() {
+        let rendered = include_str!("../../../chart/tests/installer/expected/options.yaml");
+        let deployment = rendered
+            .split("\n---")
+            .find(|object| object.contains("- run\n"))
+            .unwrap();
+        let names = deployment.lines().filter_map(|line| {
+            let (name, _) = line.trim().strip_prefix("- {name: ")?.split_once(", value: ")?;
+            (name == "MOUNT_ROOT" || name.starts_with("WASSER_")).then_some(name)
+        });
+        let command = Args::augment_args(clap::Command::new("adopt"));
+        let known: Vec<_> = command.get_arguments().filter_map(clap::Arg::get_env).collect();
+        let unknown: Vec<&str> = names
+            .clone()
+            .filter(|name| !known.iter().any(|known| known == name))
+            .collect();
+        assert_eq!((names.count(), unknown), (5, Vec::<&str>::new()));
+    }
 
     #[test]
     fn each_object_has_a_line() {

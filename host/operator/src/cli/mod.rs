@@ -5,6 +5,7 @@ mod cluster;
 mod crds;
 mod csi;
 pub mod data;
+mod host;
 mod logs;
 mod options;
 pub mod plugin;

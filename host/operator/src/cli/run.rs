@@ -1,7 +1,6 @@
 //! `wasser run`: the operator.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,11 +10,11 @@ use clap::ArgAction;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use wasser_chart::{Capabilities, Recording, Renderer};
+use wasser_chart::{Capabilities, Recording};
 use wasser_engine::{Rollouts, Sharing, TenantRules};
-use wasser_oci::Registry as OciRegistry;
-use wasser_plugin::{HostConfig, PluginHost, Registrar, Registry};
+use wasser_plugin::{Registrar, Registry};
 
+use super::host::HostArgs;
 use super::options::HelmDriver;
 use super::{logs, options, signals};
 use crate::context::{Context, Settings};
@@ -23,7 +22,7 @@ use crate::fluid::Alone;
 use crate::health::{self, Addresses, Health};
 use crate::leader::{self, Candidate, Tenure};
 use crate::metrics::Metrics;
-use crate::registration::{Artifacts, PAUSES, Registrations, TELLING};
+use crate::registration::{PAUSES, Registrations, TELLING};
 use crate::unlisted::Unlisted;
 use crate::{client, controllers, record_key, version};
 
@@ -42,29 +41,8 @@ pub struct Args {
     /// fluid-system].
     #[arg(long, env = "WASSER_NAMESPACE")]
     namespace: Option<String>,
-    /// Where compiled plugins are kept; only this user may write there [default: the user's cache
-    /// directory].
-    #[arg(long, env = "WASSER_CACHE_DIR")]
-    cache_dir: Option<PathBuf>,
-    /// A directory of root's with Helm's engine as `wasser precompile --helm` has compiled it for
-    /// such processors.
-    #[arg(long, env = "WASSER_COMPILED_DIR")]
-    compiled_dir: Option<PathBuf>,
-    /// The directory below which registrations may name files.
-    #[arg(long, env = "WASSER_PLUGIN_DIR")]
-    plugin_dir: Option<PathBuf>,
-    /// Registries that are spoken to without encryption, each a host with its port.
-    #[arg(
-        long,
-        env = "WASSER_PLAIN_HTTP_REGISTRIES",
-        value_delimiter = ',',
-        value_name = "HOST:PORT,…"
-    )]
-    plain_http_registries: Vec<String>,
-    /// Public keys in PEM, of which one must have signed whatever is pulled from a registry: files, or
-    /// directories of such files.
-    #[arg(long, env = "WASSER_PLUGIN_KEYS", value_delimiter = ',', value_name = "FILE|DIR,…")]
-    plugin_keys: Vec<PathBuf>,
+    #[command(flatten)]
+    host: HostArgs,
     /// Address of /metrics; 0 for none.
     #[arg(long, env = "WASSER_METRICS_ADDR", default_value = ":8080", value_parser = options::listen)]
     metrics_addr: options::Listen,
@@ -211,15 +189,8 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
     };
     follow_leader(leader.subscribe(), metrics.clone());
 
-    let cache_dir = options::cache_dir(args.cache_dir);
-    let way = OciRegistry {
-        plain_hosts: args.plain_http_registries,
-        ..OciRegistry::default()
-    };
-    let keys = options::public_keys(&args.plugin_keys).context("reading the keys that plugins must be signed with")?;
-    let artifacts =
-        Artifacts::new(way, &cache_dir.join("artifacts"), client.clone(), &settings.namespace).signed_by(keys);
-    let plugins = PluginHost::new(host_config(&cache_dir, args.plugin_dir)?)?;
+    let artifacts = args.host.artifacts(client.clone(), &settings.namespace)?;
+    let plugins = args.host.plugins()?;
     let (registry, kinds) = (Arc::new(Registry::new()), watch::Sender::new(Vec::new()));
     let api_versions = watch::Sender::new(Vec::new());
     let (instances, serving) = (plugins.clone(), registry.clone());
@@ -253,7 +224,7 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
     };
     let key = record_key::load(&client, &settings.namespace);
     let (version, renderer, key) = tokio::select! {
-        all = async { tokio::try_join!(version, renderer(cache_dir, args.compiled_dir), key) } => all?,
+        all = async { tokio::try_join!(version, args.host.renderer(), key) } => all?,
         () = lost.cancelled() => return Ok(ExitCode::FAILURE),
         () = stop.cancelled() => {
             resign(election, &election_over).await;
@@ -329,43 +300,6 @@ fn follow_leader(mut leader: watch::Receiver<bool>, metrics: Arc<Metrics>) {
             }
         }
     });
-}
-
-/// Components are compiled by a child of the same program, whose memory is gone afterwards.
-fn host_config(cache_dir: &Path, plugin_dir: Option<PathBuf>) -> Result<HostConfig> {
-    let program = std::env::current_exe().context("finding this program's own file")?;
-    Ok(HostConfig {
-        plugin_dir,
-        precompiler: Some(vec![program, "precompile".into()]),
-        ..HostConfig::new(cache_dir.join("plugins"))
-    })
-}
-
-/// Helm's engine, as it was shipped, or compiled by a child where it was never compiled before.
-async fn renderer(cache_dir: PathBuf, shipped: Option<PathBuf>) -> Result<Renderer> {
-    if let Some(shipped) = shipped
-        && let Some(renderer) = Renderer::open_shipped(&shipped).context("preparing Helm's engine")?
-    {
-        return Ok(renderer);
-    }
-    let directory = cache_dir.join("helm");
-    if !directory.is_dir() {
-        tracing::info!("compiling Helm's engine, once");
-        let program = std::env::current_exe().context("finding this program's own file")?;
-        let compiled = tokio::process::Command::new(program)
-            .arg("precompile")
-            .arg("--helm")
-            .arg(&directory)
-            .kill_on_drop(true)
-            .status()
-            .await;
-        // If it failed, the attempt in this process says why.
-        tracing::debug!(?compiled, "compiled Helm's engine");
-    }
-    let opened = tokio::task::spawn_blocking(move || Renderer::open(&directory))
-        .await
-        .context("preparing Helm's engine")?;
-    opened.context("preparing Helm's engine")
 }
 
 #[cfg(test)]

@@ -32,8 +32,7 @@ use crate::context::ServedKind;
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::unlisted::Reasons;
-pub use artifacts::Artifacts;
-use artifacts::Wanted;
+pub use artifacts::{Artifacts, Wanted};
 use definitions::Seen;
 pub use orphans::resource;
 pub use pulls::PAUSES;
@@ -232,15 +231,18 @@ impl Registrations {
 /// Returns what the registrar needs of an artifact.
 fn supplied(pulled: Result<wasser_pack::oci::artifact::Artifact, Failure>) -> Artifact {
     match pulled {
-        Ok(artifact) => {
-            let (component, chart) = artifact.into_component_and_chart();
-            Artifact::Here(Pulled {
-                component: component.into(),
-                chart: chart.into(),
-            })
-        }
+        Ok(artifact) => Artifact::Here(self::pulled(artifact)),
         Err(failure) if failure.needs_change => Artifact::Withheld(failure.reason),
         Err(failure) => Artifact::Failed(failure.reason),
+    }
+}
+
+/// Returns the parts of an artifact.
+pub fn pulled(artifact: wasser_pack::oci::artifact::Artifact) -> Pulled {
+    let (component, chart) = artifact.into_component_and_chart();
+    Pulled {
+        component: component.into(),
+        chart: chart.into(),
     }
 }
 

@@ -3,11 +3,13 @@
 
 use rstest::rstest;
 use serde_json::{Value, json};
-use wasser_test_api_server::ApiServer;
+use wasser_oci::Registry as OciRegistry;
+use wasser_test_api_server::{ApiServer, Effect, Failure, Fault, Verb};
 
 use super::{ALLUXIO, Cluster, Driver, EFC, JINDO, JUICEFS, Left, THIN, VINEYARD, events, pods};
 use crate::cli::adopt::Looking;
 use crate::in_process::scene::{OPERATOR, plugins, renderer};
+use crate::registration::Artifacts;
 
 #[rstest]
 #[case::by_the_dataset(true)]
@@ -157,13 +159,27 @@ async fn a_dataset_of_a_kind_that_no_plugin_serves_is_left_alone() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_an_upgrade_would_change_is_shown_without_a_write(#[case] file: usize) {
     let cluster = Cluster::new(file).await;
+    let (client, kept) = (cluster.server().client("adopt"), tempfile::tempdir().unwrap());
+    // As the operator's account: it lists what runtimes name, and has no right to Secrets.
+    let gets = Fault::any().of("adopt").verb(Verb::Get);
+    let forbidden = gets.when(|attempt| {
+        let path = attempt.call.path();
+        path == "thinruntimeprofiles" || path == "secrets"
+    });
+    let refused = Effect::Answer(Failure::new(403, "Forbidden", "no role says so"));
+    let _refusing = cluster.server().arm(forbidden, refused);
+    cluster.server().create(&json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "data": {"plugin.yaml": "runtime: X"},
+        "metadata": {"name": "broken", "namespace": OPERATOR, "labels": {"wasser.fluid.io/plugin": "true"}},
+    }));
     let looking = Looking {
         namespace: None,
         operator: OPERATOR.to_owned(),
         mount_root: "/runtime-mnt".to_owned(),
+        driver: wasser_chart::Driver::ConfigMap,
+        artifacts: Artifacts::new(OciRegistry::default(), kept.path(), client.clone(), OPERATOR),
         renderer: renderer(),
     };
-    let client = cluster.server().client("adopt");
     let text = looking.report(&client, &plugins()).await.unwrap();
     let first = format!(
         "default/{} ({}): kept as Fluid has installed it; ",
@@ -175,6 +191,7 @@ async fn what_an_upgrade_would_change_is_shown_without_a_write(#[case] file: usi
     let workloads = text.lines().filter(|line| line.contains("Set "));
     let changed: Vec<&str> = workloads.filter(|line| line.contains("/spec/selector")).collect();
     assert!(changed.is_empty(), "{changed:?}");
+    assert!(text.contains("\nbroken: not looked at: "), "{text}");
     let writes = cluster.server().take_requests().of("adopt").writes();
     assert_eq!(writes.describe(), "");
 }
