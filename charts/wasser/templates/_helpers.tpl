@@ -33,6 +33,20 @@ app.kubernetes.io/part-of: wasser
 {{- printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) -}}
 {{- end -}}
 
+{{/* The nodes that can run the image, and of those the ones that a value names: (list . .Values.csi.nodeSelector). */}}
+{{- define "wasser.nodeSelector" -}}
+{{- $root := index . 0 -}}
+{{- $nodes := dict "kubernetes.io/os" "linux" -}}
+{{- $architecture := $root.Values.image.architecture -}}
+{{- if kindIs "invalid" $architecture -}}
+{{- $architecture = $root.Files.Get "files/architecture" | trim -}}
+{{- end -}}
+{{- with $architecture -}}
+{{- $_ := set $nodes "kubernetes.io/arch" . -}}
+{{- end -}}
+{{- toYaml (mergeOverwrite $nodes (index . 1 | default dict)) -}}
+{{- end -}}
+
 {{/* The built-in plugins that are enabled, as YAML of {name: registration}. */}}
 {{- define "wasser.plugins" -}}
 {{- $plugins := dict -}}

@@ -36,6 +36,7 @@ fn chart() -> (TempDir, PathBuf) {
         .replace("digest: \"\"", &format!("digest: sha256:{}", "0".repeat(64)));
     fs::create_dir(chart.join("files/plugins")).unwrap();
     fs::write(chart.join("files/plugins/juicefs.yaml"), registration).unwrap();
+    fs::write(chart.join("files/architecture"), "amd64").unwrap();
     (directory, chart)
 }
 
@@ -225,10 +226,12 @@ fn secret_rules(text: &str) -> Vec<Value> {
 async fn the_operator_has_no_right_to_secrets_of_others_where_records_are_in_config_maps() {
     let by_default = with("runtime.lookUpSecrets", Value::Null).await.unwrap();
     assert_eq!(secret_rules(&by_default).len(), 1);
-    assert!(!by_default.contains("--look-up-secrets") && !by_default.contains("--helm-driver"));
+    assert!(!by_default.contains("--look-up-secrets") && by_default.contains("WASSER_HELM_DRIVER, value: secret"));
     let config_maps = with("runtime.helmDriver", "configmap".into()).await.unwrap();
     assert_eq!(secret_rules(&config_maps), Vec::<Value>::new());
-    assert!(config_maps.contains("--look-up-secrets=false") && config_maps.contains("--helm-driver=configmap"));
+    assert!(
+        config_maps.contains("--look-up-secrets=false") && config_maps.contains("WASSER_HELM_DRIVER, value: configmap")
+    );
     let both = serde_json::json!({"helmDriver": "configmap", "lookUpSecrets": true});
     let both = with("runtime", both).await.unwrap();
     assert_eq!(secret_rules(&both)[0]["verbs"], serde_json::json!(["get"]));
@@ -318,7 +321,7 @@ async fn values_that_cannot_work_are_refused_by_name() {
 async fn keys_for_plugins_come_from_a_secret_as_well() {
     let text = with("pluginRegistries.keys.secret", "trusted".into()).await.unwrap();
     assert!(
-        text.contains("--plugin-keys=/etc/wasser/plugin-keys") && text.contains("secretName: trusted"),
+        text.contains("WASSER_PLUGIN_KEYS, value: /etc/wasser/plugin-keys") && text.contains("secretName: trusted"),
         "{text}"
     );
     let by_default = with("pluginRegistries.keys.secret", "".into()).await.unwrap();

@@ -14,7 +14,7 @@ use super::running::Cluster;
 use crate::machine::tools::Tool;
 use crate::machine::{self, paths};
 use crate::packages::guests::{Package, chart};
-use crate::packages::images::Image;
+use crate::packages::images::{ARCHITECTURE, Image};
 
 /// The version, as tag of the image and as `appVersion` of the chart.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -46,6 +46,8 @@ pub fn build(plugins: &[Package]) -> Result<Installer> {
         let file = registrations.join(format!("{}.yaml", plugin.name));
         fs::copy(&plugin.built_in, &file).with_context(|| format!("writing {}", file.display()))?;
     }
+    let architecture = directory.join("files/architecture");
+    fs::write(&architecture, ARCHITECTURE).with_context(|| format!("writing {}", architecture.display()))?;
     let packed = chart::pack(&directory)?;
     let archive = out.join(format!("wasser-{}.tgz", packed.version));
     fs::write(&archive, &packed.bytes).with_context(|| format!("writing {}", archive.display()))?;

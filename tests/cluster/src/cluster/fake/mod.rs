@@ -13,6 +13,7 @@ use super::state::State;
 use crate::machine::ports::free_ports;
 use crate::machine::tools::Tool;
 use crate::machine::{self, paths};
+use crate::packages::images::ARCHITECTURE;
 
 /// What kwok does with nodes and pods.
 const STAGES: &str = include_str!("stages.yaml");
@@ -105,7 +106,7 @@ fn node(number: u32, port: Option<u16>) -> serde_json::Value {
             "labels": {
                 "kubernetes.io/hostname": name,
                 "kubernetes.io/os": "linux",
-                "kubernetes.io/arch": "amd64",
+                "kubernetes.io/arch": ARCHITECTURE,
                 "type": "kwok",
             },
         },

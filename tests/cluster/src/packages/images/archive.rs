@@ -18,6 +18,13 @@ const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
 const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
 
+/// The processors that images are built for: those of this machine.
+pub const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") {
+    "arm64"
+} else {
+    "amd64"
+};
+
 /// A part of the archive that others refer to by its digest.
 struct Blob {
     kind: &'static str,
@@ -76,13 +83,8 @@ fn write(image: &Image, path: &Path) -> Result<()> {
     let mut file = file.with_context(|| format!("creating a file in {}", directory.display()))?;
     let layer = layer(&image.entries, &file)?;
     file.rewind().context("reading the layer again")?;
-    let architecture = if cfg!(target_arch = "aarch64") {
-        "arm64"
-    } else {
-        "amd64"
-    };
     let config = serde_json::to_vec(&json!({
-        "architecture": architecture,
+        "architecture": ARCHITECTURE,
         "os": "linux",
         "created": "1970-01-01T00:00:00Z",
         "config": {"Entrypoint": image.entrypoint, "Cmd": image.command, "Env": image.environment,
@@ -99,7 +101,7 @@ fn write(image: &Image, path: &Path) -> Result<()> {
     }))?;
     let manifest_blob = Blob::of(MANIFEST_TYPE, &manifest)?;
     let mut entry = manifest_blob.descriptor();
-    entry["platform"] = json!({"architecture": architecture, "os": "linux"});
+    entry["platform"] = json!({"architecture": ARCHITECTURE, "os": "linux"});
     // The first is what containerd reads, the second what others do.
     entry["annotations"] = json!({
         "io.containerd.image.name": image.name,

@@ -14,6 +14,7 @@ mod thin;
 mod wasser;
 
 pub use alluxio::alluxio;
+pub use archive::ARCHITECTURE;
 pub use base::{BUSYBOX, PAUSE, busybox, pause};
 pub use image::Image;
 pub use jindo::jindo;
