@@ -34,4 +34,5 @@ mod volume;
 pub use cluster::api_server as kube;
 pub use config::{Config, DRIVER};
 pub use mount::mountinfo;
+pub use service::health::Health;
 pub use service::{identity, proto, serve};

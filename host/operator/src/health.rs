@@ -149,7 +149,8 @@ fn probes(health: Arc<Health>) -> Router {
         .with_state(health)
 }
 
-async fn listen(address: SocketAddr, router: Router, stop: &CancellationToken) -> std::io::Result<()> {
+/// Serves a router until stopped. The socket is open when this returns.
+pub async fn listen(address: SocketAddr, router: Router, stop: &CancellationToken) -> std::io::Result<()> {
     let listener = TcpListener::bind(address).await?;
     let stop = stop.clone().cancelled_owned();
     tokio::spawn(async move {

@@ -26,11 +26,24 @@ const FIELD_MANAGER: &str = "wasser-csi";
 /// The access modes that only permit reading.
 const READ_ONLY_MODES: [&str; 1] = ["ReadOnlyMany"];
 
+/// Makes clients with an identity that may change the node.
+#[async_trait]
+pub trait NodeClients: Send + Sync {
+    /// Returns a client for the next request.
+    async fn client(&self) -> Result<Client, ClusterError>;
+}
+
+#[async_trait]
+impl NodeClients for Client {
+    async fn client(&self) -> Result<Client, ClusterError> {
+        Ok(self.clone())
+    }
+}
+
 /// The API server, seen from one node.
-#[derive(Clone)]
 pub struct KubeCluster {
     client: Client,
-    node_client: Client,
+    node_clients: Box<dyn NodeClients>,
     node: String,
     driver: String,
     recorder: Recorder,
@@ -45,9 +58,9 @@ impl std::fmt::Debug for KubeCluster {
 }
 
 impl KubeCluster {
-    /// Returns the API server for `node`. `node_client` is for the Node object; both clients can be
-    /// the same.
-    pub fn new(client: Client, node_client: Client, node: String, driver: String) -> Self {
+    /// Returns the API server for `node`. `node_clients` are for the Node object, and may be the same
+    /// client.
+    pub fn new(client: Client, node_clients: impl NodeClients + 'static, node: String, driver: String) -> Self {
         let reporter = Reporter {
             controller: FIELD_MANAGER.to_owned(),
             instance: Some(node.clone()),
@@ -55,7 +68,7 @@ impl KubeCluster {
         let recorder = Recorder::new(client.clone(), reporter);
         Self {
             client,
-            node_client,
+            node_clients: Box::new(node_clients),
             node,
             driver,
             recorder,
@@ -110,7 +123,7 @@ impl Cluster for KubeCluster {
             if present { "setting" } else { "removing" },
             self.node
         );
-        let api = Api::<Node>::all(self.node_client.clone());
+        let api = Api::<Node>::all(self.node_clients.client().await?);
         api.patch_metadata(&self.node, &params, &patch)
             .await
             .map(drop)

@@ -5,8 +5,11 @@
 //! and a second process that must agree with this one on paths. Built in, the driver is announced
 //! exactly while its own socket is served, and the log shows if the kubelet refuses it.
 
+use std::sync::Arc;
+
 use tonic::{Request, Response, Status};
 
+use crate::service::health::Health;
 use crate::service::proto::registration as api;
 use crate::service::proto::registration::registration_server::Registration;
 
@@ -20,12 +23,17 @@ const VERSIONS: [&str; 1] = ["1.0.0"];
 pub struct AnnounceService {
     driver: String,
     endpoint: String,
+    health: Arc<Health>,
 }
 
 impl AnnounceService {
-    /// Returns the service for a driver with its CSI socket.
-    pub fn new(driver: String, endpoint: String) -> Self {
-        Self { driver, endpoint }
+    /// Returns the service for a driver with its CSI socket. `health` learns what the kubelet says.
+    pub fn new(driver: String, endpoint: String, health: Arc<Health>) -> Self {
+        Self {
+            driver,
+            endpoint,
+            health,
+        }
     }
 }
 
@@ -47,9 +55,11 @@ impl Registration for AnnounceService {
         let status = request.into_inner();
         if status.plugin_registered {
             tracing::info!(driver = %self.driver, "registered with the kubelet");
+            self.health.registered();
         } else {
             // The kubelet tries again by itself, with growing pauses.
             tracing::error!(driver = %self.driver, error = %status.error, "the kubelet refuses the node plugin");
+            self.health.refused(&status.error);
         }
         Ok(Response::new(api::RegistrationStatusResponse {}))
     }

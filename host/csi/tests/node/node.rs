@@ -12,13 +12,13 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Response, Status};
-use wasser_csi::Config;
 use wasser_csi::cluster::Volume;
 use wasser_csi::error::Error;
 use wasser_csi::mountinfo::Table;
 use wasser_csi::proto::csi;
 use wasser_csi::proto::csi::node_client::NodeClient;
 use wasser_csi::proto::csi::volume_capability::{AccessMode, AccessType, MountVolume, access_mode::Mode};
+use wasser_csi::{Config, Health};
 
 use crate::cluster::FakeCluster;
 use crate::fuse::RealFuse;
@@ -28,6 +28,7 @@ use crate::namespaces::{self, eventually};
 pub struct Node {
     pub config: Config,
     pub cluster: Arc<FakeCluster>,
+    pub health: Arc<Health>,
     /// A dataset whose fuse pod mounts at the path of another one's.
     pub same_path: Option<(&'static str, &'static str)>,
     running: Option<(CancellationToken, JoinHandle<Result<(), Error>>)>,
@@ -55,6 +56,7 @@ impl Node {
         let mut node = Self {
             config,
             cluster: Arc::default(),
+            health: Arc::default(),
             same_path: None,
             running: None,
         };
@@ -79,6 +81,7 @@ impl Node {
         let task = tokio::spawn(wasser_csi::serve(
             self.config.clone(),
             self.cluster.clone(),
+            self.health.clone(),
             stop.clone(),
         ));
         let registration = self.config.registration_socket();

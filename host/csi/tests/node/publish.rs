@@ -364,10 +364,17 @@ fn the_kubelet_learns_where_the_node_plugin_is() {
             (info.endpoint, info.supported_versions),
             (node.config.endpoint.display().to_string(), vec!["1.0.0".to_owned()])
         );
-        let status = registration_api::RegistrationStatus {
-            plugin_registered: true,
-            error: String::new(),
+        let says = |plugin_registered: bool, error: &str| registration_api::RegistrationStatus {
+            plugin_registered,
+            error: error.to_owned(),
         };
-        client.notify_registration_status(status).await.unwrap();
+        let health = node.health.clone();
+        assert!(health.unready().unwrap().contains("csi.kubelet.rootDir"));
+        client.notify_registration_status(says(false, "no room")).await.unwrap();
+        assert!(health.unready().unwrap().contains("no room"));
+        client.notify_registration_status(says(true, "")).await.unwrap();
+        assert_eq!((health.unready(), health.broken()), (None, None));
+        fs::remove_file(&node.config.endpoint).unwrap();
+        assert!(health.unready().is_some() && health.broken().unwrap().contains("csi.sock"));
     });
 }

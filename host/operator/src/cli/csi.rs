@@ -5,14 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use async_trait::async_trait;
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
 use clap::ArgAction;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config as ClientConfig};
 use tokio_util::sync::CancellationToken;
-use wasser_csi::kube::KubeCluster;
-use wasser_csi::{Config, DRIVER};
+use wasser_csi::cluster::ClusterError;
+use wasser_csi::kube::{KubeCluster, NodeClients};
+use wasser_csi::{Config, DRIVER, Health};
 
 use super::{logs, options, signals};
+use crate::{client, health};
 
 /// Options, each also an environment variable.
 #[derive(Debug, clap::Args)]
@@ -67,6 +73,9 @@ pub struct Args {
     /// How often the mounts of the clients of published volumes are looked at.
     #[arg(long, env = "WASSER_CSI_PROBE_INTERVAL", default_value = "10s", value_parser = options::period)]
     probe_interval: Duration,
+    /// Address of /healthz and /readyz; 0 for none.
+    #[arg(long, env = "WASSER_CSI_HEALTH_ADDR", default_value = "0", value_parser = options::listen)]
+    health_addr: options::Listen,
     #[command(flatten)]
     logs: logs::Options,
 }
@@ -86,14 +95,18 @@ pub fn run(args: Args) -> Result<()> {
 }
 
 async fn serve(args: Args) -> Result<()> {
-    let client = Client::try_default().await.context("finding the API server")?;
-    let node_client = match &args.kubelet_kube_config {
-        None => client.clone(),
-        Some(path) => kubelet_client(path)
-            .await
-            .with_context(|| format!("using the kubelet's kubeconfig {}", path.display()))?,
+    let config = ClientConfig::infer().await.context("finding the API server")?;
+    let client = client::impatient(config).context("setting up the client of the API server")?;
+    let (node, driver) = (args.node_id.clone(), args.driver.clone());
+    let cluster = match args.kubelet_kube_config {
+        None => KubeCluster::new(client.clone(), client, node, driver),
+        Some(path) => {
+            let kubelet = Kubelet { kubeconfig: path };
+            // What is wrong with it from the start, is shown at the start.
+            kubelet.client().await?;
+            KubeCluster::new(client, kubelet, node, driver)
+        }
     };
-    let cluster = KubeCluster::new(client, node_client, args.node_id.clone(), args.driver.clone());
     let endpoint = args
         .endpoint
         .as_deref()
@@ -114,15 +127,94 @@ async fn serve(args: Args) -> Result<()> {
         probe_timeout: args.probe_timeout,
         probe_interval: args.probe_interval,
     };
-    let stop = CancellationToken::new();
+    let (stop, health) = (CancellationToken::new(), Arc::<Health>::default());
     signals::on_signal(stop.clone())?;
-    wasser_csi::serve(config, Arc::new(cluster), stop)
+    if let Some(address) = args.health_addr.0 {
+        health::listen(address, probes(health.clone()), &stop)
+            .await
+            .with_context(|| format!("listening on {address}"))?;
+    }
+    wasser_csi::serve(config, Arc::new(cluster), health, stop)
         .await
         .context("serving the kubelet")
 }
 
-async fn kubelet_client(path: &std::path::Path) -> Result<Client> {
-    let config =
-        ClientConfig::from_custom_kubeconfig(Kubeconfig::read_from(path)?, &KubeConfigOptions::default()).await?;
-    Ok(Client::try_from(config)?)
+fn probes(health: Arc<Health>) -> Router {
+    let answer = |problem: Option<String>| match problem {
+        None => (StatusCode::OK, "ok".to_owned()),
+        Some(problem) => (StatusCode::SERVICE_UNAVAILABLE, problem),
+    };
+    let alive = health.clone();
+    Router::new()
+        .route("/healthz", get(move || std::future::ready(answer(alive.broken()))))
+        .route("/readyz", get(move || std::future::ready(answer(health.unready()))))
+}
+
+/// The identity of the kubelet. Its certificate is replaced while it runs, so the files are read for
+/// each request: there are few.
+struct Kubelet {
+    kubeconfig: PathBuf,
+}
+
+#[async_trait]
+impl NodeClients for Kubelet {
+    async fn client(&self) -> Result<Client, ClusterError> {
+        let path = &self.kubeconfig;
+        let client = async {
+            let file = Kubeconfig::read_from(path)?;
+            let config = ClientConfig::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?;
+            anyhow::Ok(client::impatient(config)?)
+        };
+        client.await.map_err(|error| ClusterError {
+            action: format!("using the kubelet's kubeconfig {}", path.display()),
+            message: format!("{error:#}"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
+    use wasser_csi::cluster::Cluster;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_identity_that_the_kubelet_has_got_meanwhile_is_used() {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (directory, address) = (tempfile::tempdir().unwrap(), server.local_addr().unwrap());
+        let kubeconfig = directory.path().join("kubelet.conf");
+        let write = |token: &str| {
+            let text = format!(
+                "apiVersion: v1\nkind: Config\ncurrent-context: a\n\
+                 clusters: [{{name: a, cluster: {{server: \"http://{address}\"}}}}]\n\
+                 users: [{{name: a, user: {{token: {token}}}}}]\n\
+                 contexts: [{{name: a, context: {{cluster: a, user: a}}}}]\n"
+            );
+            std::fs::write(&kubeconfig, text).unwrap();
+        };
+        let kubelet = Kubelet {
+            kubeconfig: kubeconfig.clone(),
+        };
+        let own = ClientConfig::new(format!("http://{address}").parse().unwrap());
+        let own = client::impatient(own).unwrap();
+        let cluster = KubeCluster::new(own, kubelet, "node".to_owned(), DRIVER.to_owned());
+        for identity in ["first", "second"] {
+            write(identity);
+            let answering = async {
+                let (mut stream, _) = server.accept().await.unwrap();
+                let mut request = [0; 4096];
+                let length = stream.read(&mut request).await.unwrap();
+                String::from_utf8_lossy(&request[..length]).to_ascii_lowercase()
+            };
+            let (labelled, request) = tokio::join!(cluster.label_node("fluid.io/f-a-b", true), answering);
+            assert!(
+                request.contains(&format!("authorization: bearer {identity}")),
+                "{request}"
+            );
+            // The server has said nothing.
+            labelled.unwrap_err();
+        }
+    }
 }

@@ -1,0 +1,79 @@
+//! What probes ask: whether the kubelet of this node has the driver, and whether it can be reached.
+
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+
+use crate::service::socket::SocketFile;
+
+/// What is known of the process.
+#[derive(Debug, Default)]
+pub struct Health {
+    state: RwLock<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    sockets: Vec<Arc<SocketFile>>,
+    kubelet: Kubelet,
+}
+
+#[derive(Debug, Default)]
+enum Kubelet {
+    #[default]
+    Silent,
+    Registered,
+    Refused(String),
+}
+
+impl Health {
+    /// Returns what keeps pods from mounting; `None` if nothing does.
+    pub fn unready(&self) -> Option<String> {
+        if let Some(broken) = self.broken() {
+            return Some(broken);
+        }
+        let state = self.state.read();
+        match &state.kubelet {
+            _ if state.sockets.is_empty() => Some("starting".to_owned()),
+            Kubelet::Registered => None,
+            Kubelet::Refused(error) => Some(format!("the kubelet refuses the driver: {error}")),
+            Kubelet::Silent => {
+                let paths: Vec<String> = state
+                    .sockets
+                    .iter()
+                    .map(|socket| socket.path().display().to_string())
+                    .collect();
+                Some(format!(
+                    "the kubelet has not registered the driver at {}; is that in the kubelet's directory \
+                     (csi.kubelet.rootDir)?",
+                    paths.join(", ")
+                ))
+            }
+        }
+    }
+
+    /// Returns what only another start mends; `None` if nothing is broken.
+    pub fn broken(&self) -> Option<String> {
+        let state = self.state.read();
+        let lost = state.sockets.iter().find(|socket| !socket.is_in_place())?;
+        Some(format!(
+            "the socket {} is gone, or another process's",
+            lost.path().display()
+        ))
+    }
+
+    /// The sockets that are served.
+    pub(super) fn serving(&self, sockets: Vec<Arc<SocketFile>>) {
+        self.state.write().sockets = sockets;
+    }
+
+    /// The kubelet has taken the driver.
+    pub(super) fn registered(&self) {
+        self.state.write().kubelet = Kubelet::Registered;
+    }
+
+    /// The kubelet has not taken the driver, for this reason.
+    pub(super) fn refused(&self, error: &str) {
+        self.state.write().kubelet = Kubelet::Refused(error.to_owned());
+    }
+}
