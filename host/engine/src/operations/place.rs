@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use wasser_api::operations::AffinityStrategy;
 
+use super::plan::push;
+
 const HOSTNAME: &str = "kubernetes.io/hostname";
 /// The labels of a node that say where it is.
 const PLACES: [&str; 3] = [HOSTNAME, "topology.kubernetes.io/zone", "topology.kubernetes.io/region"];
@@ -90,6 +92,24 @@ pub fn require(affinity: &mut Value, expressions: &[Value]) {
     }
 }
 
+/// Requires one of these nodes, by their names. The label for the name of the host may have another value.
+pub fn require_nodes(affinity: &mut Value, nodes: &[String]) {
+    let terms = &mut affinity["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"];
+    let given = terms.as_array().filter(|given| !given.is_empty()).cloned();
+    let given = given.unwrap_or_else(|| vec![json!({})]);
+    // Kubernetes takes one name in a requirement, and terms are alternatives.
+    let on = |term: &Value, node: &String| {
+        let mut term = term.clone();
+        let name = json!({"key": "metadata.name", "operator": "In", "values": [node]});
+        push(&mut term["matchFields"], name);
+        term
+    };
+    let all = given
+        .iter()
+        .flat_map(|term| nodes.iter().map(move |node| on(term, node)));
+    *terms = all.collect();
+}
+
 /// Prefers nodes that fulfil this.
 pub fn prefer(affinity: &mut Value, preference: &Value, weight: i32) {
     let preferred = &mut affinity["nodeAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"];
@@ -100,6 +120,8 @@ pub fn prefer(affinity: &mut Value, preference: &Value, weight: i32) {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     fn node(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -107,6 +129,25 @@ mod tests {
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect()
+    }
+
+    #[rstest]
+    #[case::nothing_else(json!({}), json!([
+        {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["ip-10-0-0-1.internal"]}]},
+        {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["b"]}]},
+    ]))]
+    #[case::what_users_say(json!([{"matchExpressions": [{"key": "own", "operator": "Exists"}]}]), json!([
+        {"matchExpressions": [{"key": "own", "operator": "Exists"}],
+            "matchFields": [{"key": "metadata.name", "operator": "In", "values": ["ip-10-0-0-1.internal"]}]},
+        {"matchExpressions": [{"key": "own", "operator": "Exists"}],
+            "matchFields": [{"key": "metadata.name", "operator": "In", "values": ["b"]}]},
+    ]))]
+    fn nodes_are_required_by_their_names(#[case] given: Value, #[case] expected: Value) {
+        let mut affinity = json!({});
+        let required = "requiredDuringSchedulingIgnoredDuringExecution";
+        affinity["nodeAffinity"][required]["nodeSelectorTerms"] = given;
+        require_nodes(&mut affinity, &["ip-10-0-0-1.internal".to_owned(), "b".to_owned()]);
+        assert_eq!(affinity["nodeAffinity"][required]["nodeSelectorTerms"], expected);
     }
 
     #[test]

@@ -131,8 +131,7 @@ fn template_container(spec: &Value) -> Option<String> {
 /// One pod on each of the nodes.
 fn spread(operation: &Operation, pod: &mut Value, nodes: &[String]) {
     let mut affinity = pod.get("affinity").cloned().unwrap_or_else(|| json!({}));
-    let on = json!({"key": "kubernetes.io/hostname", "operator": "In", "values": nodes});
-    place::require(&mut affinity, &[on]);
+    place::require_nodes(&mut affinity, nodes);
     if nodes.len() > 1 {
         push(
             &mut affinity["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"],
