@@ -340,8 +340,9 @@ async fn a_job_of_somebody_else_is_neither_followed_nor_deleted() {
         .server
         .until("the user to be told", |_| told(&scene).then_some(()))
         .await;
-    let status = phase(&scene, "DataLoad", "warm", "Executing").await;
-    assert_eq!(status["conditions"], json!([]));
+    let why = says(&scene, "DataLoad", "warm", "DataOperationExecutionFailed").await;
+    assert!(why.contains("warm-loader-job"), "{why}");
+    phase(&scene, "DataLoad", "warm", "Pending").await;
     scene.server.delete("DataLoad", "default", "warm");
     let look = |server: &ApiServer| server.object("DataLoad", "default", "warm").is_none().then_some(());
     scene.server.until("the load to go", look).await;

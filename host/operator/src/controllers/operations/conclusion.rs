@@ -19,7 +19,7 @@ use wasser_engine::{EngineError, OrGone};
 
 use super::all::Operations;
 use super::status::{self, PROGRESS, UNFINISHED};
-use super::words;
+use super::{target, words};
 use crate::controllers::next::Next;
 
 /// When a finished operation is looked at again that others have not noticed yet.
@@ -151,7 +151,6 @@ async fn show(
     job: Option<&Job>,
 ) -> Result<Next, EngineError> {
     let (kind, name) = (operation.kind, &operation.name);
-    let dataset = operation.datasets();
     let changes = operation.status.phase != wanted.phase || operation.status.conditions != wanted.conditions;
     match wanted.phase {
         OperationPhase::Complete if changes => {
@@ -169,9 +168,10 @@ async fn show(
             status::event_of(operations, operation, EventType::Warning, reason, &message).await;
         }
         OperationPhase::Executing => {
-            for dataset in &dataset {
-                operations.claims.hold(dataset, &operation.uid, kind, name);
-            }
+            let datasets = target::caches(operations, operation);
+            operations
+                .claims
+                .hold(&datasets, &operation.uid, &(kind, operation.key()));
         }
         _ => {}
     }
@@ -180,7 +180,7 @@ async fn show(
         count(operations, kind, &wanted, job);
     }
     if wanted.phase.is_finished() {
-        operations.claims.give_up(&operation.uid);
+        operations.let_go(&operation.uid);
     }
     Ok(Next::Change)
 }
@@ -203,9 +203,7 @@ fn count(operations: &Operations, kind: OperationKind, shown: &OperationStatus, 
 
 /// Keeps an operation that has ended until its time is over.
 pub async fn keep(operations: &Operations, operation: &Operation) -> Result<Next, EngineError> {
-    if operations.claims.give_up(&operation.uid) {
-        operations.wake_others(operation);
-    }
+    operations.let_go(&operation.uid);
     let Some(ttl) = operation.spec.ttl() else {
         return Ok(Next::Change);
     };

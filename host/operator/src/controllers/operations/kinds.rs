@@ -230,7 +230,11 @@ async fn control(
         .take_until(stop.clone().cancelled_owned());
     let ready = {
         let (operations, stop) = (operations.clone(), stop.clone());
-        async move { stop.run_until_cancelled(operations.wait_until_listed()).await }
+        let listed = async move {
+            operations.wait_until_listed().await;
+            operations.hold_what_runs();
+        };
+        async move { stop.run_until_cancelled(listed).await }
             .boxed()
             .shared()
     };

@@ -7,6 +7,7 @@ use kube::api::DynamicObject;
 use kube::runtime::events::EventType;
 use wasser_api::operations::OperationKind;
 use wasser_api::reasons::events as reasons;
+use wasser_engine::operations::run::{self, Run};
 use wasser_engine::operations::{Operation, Refused, check};
 use wasser_engine::{EngineError, is_conflict_of};
 
@@ -45,18 +46,28 @@ pub async fn reconcile(
         Err(Problem::Refused(refused)) => {
             deletion::uninstall(operations, kind, &operation.object).await?;
             status::refuse(operations, kind, &mut operation.object, &refused).await?;
-            if operations.claims.give_up(&operation.uid) {
-                operations.wake_others(&operation);
-            }
+            operations.let_go(&operation.uid);
             Ok(Next::Change)
         }
         Err(Problem::Failed(error)) => {
             if !is_conflict_of(&error) {
-                let reason = reasons::DATA_OPERATION_EXECUTION_FAILED;
-                status::event_of(operations, &operation, EventType::Warning, reason, &error.to_string()).await;
+                tell(operations, &mut operation, &error).await;
             }
             Err(error)
         }
+    }
+}
+
+/// Says why an attempt failed: an operation that has nothing running waits for the next attempt.
+async fn tell(operations: &Operations, operation: &mut Operation, error: &EngineError) {
+    let (reason, message) = (reasons::DATA_OPERATION_EXECUTION_FAILED, error.to_string());
+    if running(operations, operation).is_some() || status::has_just_said(operation, reason) {
+        status::event_of(operations, operation, EventType::Warning, reason, &message).await;
+        return;
+    }
+    let told = status::wait(operations, operation, (EventType::Warning, reason, &message)).await;
+    if let Err(error) = told {
+        tracing::debug!(kind = %operation.kind, operation = %operation.key(), %error, "a failure could not be shown");
     }
 }
 
@@ -107,6 +118,16 @@ fn running(operations: &Operations, operation: &Operation) -> Option<Runs> {
         let found = operations.job(namespace, &job)?;
         operation.owns(&found.metadata).then_some(Runs::Once(found))
     }
+}
+
+/// Whether a run of an operation goes on.
+pub fn is_active(operations: &Operations, operation: &Operation) -> bool {
+    let job = match running(operations, operation) {
+        Some(Runs::Once(job)) => Some(job),
+        Some(Runs::Scheduled(schedule)) => operations.newest_job(&schedule),
+        None => None,
+    };
+    job.is_some_and(|job| matches!(run::of(&job), Run::Active { .. }))
 }
 
 /// Whether all that is left to do for an operation is to follow what runs, or to keep what has ended.

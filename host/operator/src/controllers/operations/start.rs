@@ -6,11 +6,10 @@ use std::time::Duration;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use kube::Api;
 use kube::runtime::events::EventType;
-use wasser_api::ObjectKey;
 use wasser_api::operations::OperationPhase;
 use wasser_api::reasons::events as reasons;
 use wasser_engine::EngineError;
-use wasser_engine::operations::Operation;
+use wasser_engine::operations::{Operation, Plan};
 
 use super::adoption::adopt;
 use super::all::Operations;
@@ -30,9 +29,7 @@ pub async fn start(operations: &Arc<Operations>, operation: &mut Operation) -> R
         // The one before may be deleted while this one waits for something else.
         Turn::Now => operation.note_turn(),
         Turn::Wait(type_, reason, message) => {
-            if operations.claims.give_up(&operation.uid) {
-                operations.wake_others(operation);
-            }
+            operations.let_go(&operation.uid);
             return wait(operations, operation, (type_, reason, &message)).await;
         }
         Turn::Never(refused) => return Err(Problem::Refused(refused)),
@@ -40,9 +37,7 @@ pub async fn start(operations: &Arc<Operations>, operation: &mut Operation) -> R
     let target = match target::find(operations, operation) {
         Found::Ready(target) => target,
         Found::Wait(type_, reason, message, dataset) => {
-            if operations.claims.give_up(&operation.uid) {
-                operations.wake_others(operation);
-            }
+            operations.let_go(&operation.uid);
             let is_bound = dataset.as_ref().is_some_and(|dataset| {
                 dataset
                     .status
@@ -75,34 +70,37 @@ pub async fn start(operations: &Arc<Operations>, operation: &mut Operation) -> R
         status::event_of(operations, operation, EventType::Warning, reason, &message).await;
         deletion::uninstall(operations, operation.kind, &operation.object).await?;
     }
-    let dataset = ObjectKey::of(&*target.dataset);
     if !operation.is_cron()
-        && let Err(other) = operations
-            .claims
-            .claim(&dataset, &operation.uid, operation.kind, &operation.name)
-    {
-        let message = format!("waits for {other}, which works on the Dataset {dataset}");
-        return wait(
-            operations,
-            operation,
-            (EventType::Normal, reasons::DATA_OPERATION_COLLISION, &message),
+        && let Err(obstacle) = operations.claims.claim(
+            &target::caches(operations, operation),
+            &operation.uid,
+            &(operation.kind, operation.key()),
         )
-        .await;
+    {
+        let (kind, key) = obstacle.operation;
+        let message = format!("waits for {kind} {key}, which works on the Dataset {}", obstacle.dataset);
+        let why = (EventType::Normal, reasons::DATA_OPERATION_COLLISION, message.as_str());
+        return wait(operations, operation, why).await;
     }
-    let plan = install::plan(operations, operation, &target).await?;
-    let mut wanted = operation.status.clone();
+    let plan = match install::plan(operations, operation, &target).await {
+        Ok(plan) => plan,
+        Err(problem) => {
+            // Others need not wait for what cannot start yet.
+            operations.let_go(&operation.uid);
+            return Err(problem);
+        }
+    };
+    note_figures(operations, operation, &plan).await?;
+    if let Err(problem) = install::install(operations, operation, &target, &plan).await {
+        // The Job may be there although its answer was lost.
+        if matches!(exists(operations, operation).await, Ok(false)) {
+            operations.let_go(&operation.uid);
+        }
+        return Err(problem);
+    }
     if !operation.is_cron() {
-        wanted.phase = OperationPhase::Executing;
-        UNFINISHED.clone_into(&mut wanted.duration);
-        wanted.conditions.clear();
-        wanted.infos.insert(PROGRESS.to_owned(), "running".to_owned());
+        show_start(operations, operation).await?;
     }
-    wanted.infos.extend(plan.infos.clone());
-    if !operation.is_cron() || operation.status.phase != OperationPhase::Unset {
-        status::write(&operations.shared, operation.kind, &mut operation.object, &wanted).await?;
-    }
-    operation.status = wanted;
-    install::install(operations, operation, &target, &plan).await?;
     let message = format!(
         "{} {} was started as {}",
         operation.kind,
@@ -112,6 +110,34 @@ pub async fn start(operations: &Arc<Operations>, operation: &mut Operation) -> R
     let reason = reasons::DATA_OPERATION_STARTED;
     status::event_of(operations, operation, EventType::Normal, reason, &message).await;
     Ok(Next::Change)
+}
+
+/// Writes the figures of a plan, which only the plugin knows, before there is a Job.
+async fn note_figures(operations: &Operations, operation: &mut Operation, plan: &Plan) -> Result<(), Problem> {
+    if plan.infos.is_empty() {
+        return Ok(());
+    }
+    let mut wanted = operation.status.clone();
+    if wanted.phase == OperationPhase::Unset {
+        wanted.phase = OperationPhase::Pending;
+        UNFINISHED.clone_into(&mut wanted.duration);
+    }
+    wanted.infos.extend(plan.infos.clone());
+    status::write(&operations.shared, operation.kind, &mut operation.object, &wanted).await?;
+    operation.status = wanted;
+    Ok(())
+}
+
+/// Shows that an operation runs. Interrupted before, what follows its Job shows it.
+async fn show_start(operations: &Operations, operation: &mut Operation) -> Result<(), Problem> {
+    let mut wanted = operation.status.clone();
+    wanted.phase = OperationPhase::Executing;
+    UNFINISHED.clone_into(&mut wanted.duration);
+    wanted.conditions.clear();
+    wanted.infos.insert(PROGRESS.to_owned(), "running".to_owned());
+    status::write(&operations.shared, operation.kind, &mut operation.object, &wanted).await?;
+    operation.status = wanted;
+    Ok(())
 }
 
 async fn wait(

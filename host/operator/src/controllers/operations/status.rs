@@ -27,6 +27,9 @@ const FAILED: &str = "Failed";
 /// What `status.duration` says before the end.
 pub const UNFINISHED: &str = "Unfinished";
 
+/// Seconds for which words stay that say why an attempt failed.
+const SAID: i64 = 5;
+
 /// An object of any kind of operation, as events refer to it.
 pub fn reference(kind: OperationKind, object: &DynamicObject) -> ObjectReference {
     let mut reference = object.object_ref(&resource(kind));
@@ -109,6 +112,15 @@ pub async fn wait(
     set_condition(&mut status, WAITING, reason, message);
     event_of(operations, operation, type_, reason, message).await;
     write(&operations.shared, operation.kind, &mut operation.object, &status).await
+}
+
+/// Whether an operation was shown to wait for this reason a moment ago. Its status is written at most
+/// so often, since each write leads to the next attempt, whose words may be others.
+pub fn has_just_said(operation: &Operation, reason: &str) -> bool {
+    let said = operation.status.conditions.first();
+    said.filter(|said| said.reason.as_deref() == Some(reason))
+        .and_then(|said| said.last_probe_time.as_ref())
+        .is_some_and(|at| Timestamp::now().as_second() - at.0.as_second() < SAID)
 }
 
 /// Ends an operation that cannot run as it is.

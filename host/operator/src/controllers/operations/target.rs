@@ -1,5 +1,6 @@
 //! The Dataset of an operation and the runtime that serves it, found in memory.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kube::api::DynamicObject;
@@ -79,9 +80,9 @@ pub fn find(operations: &Operations, operation: &Operation) -> Found {
             seen.push(format!("{key} has {}", bound.runtime_type));
             continue;
         }
-        let reference = Reference::of(&dataset.spec.mounts).ok().flatten();
-        let is_reference = reference.is_some();
-        let cache = reference.map_or_else(|| key.clone(), |other| ObjectKey::new(other.namespace, other.name));
+        let behind = behind(&dataset);
+        let is_reference = behind.is_some();
+        let cache = behind.unwrap_or_else(|| key.clone());
         let named = operations.runtimes.named(&cache.namespace, &cache.name);
         let served = named.into_iter().find_map(|(resource, runtime)| {
             let plugin = operations.context.registry.get(&resource.kind)?;
@@ -113,6 +114,22 @@ pub fn find(operations: &Operations, operation: &Operation) -> Found {
             ),
         )),
     }
+}
+
+/// Returns the Datasets that have the caches on which an operation works: behind one that only refers
+/// to another, that other one.
+pub fn caches(operations: &Operations, operation: &Operation) -> BTreeSet<ObjectKey> {
+    let cache = |key: ObjectKey| {
+        let dataset = operations.shared.caches.dataset(&key.namespace, &key.name);
+        dataset.map_or(key, |dataset| behind(&dataset).unwrap_or_else(|| ObjectKey::of(&*dataset)))
+    };
+    operation.datasets().into_iter().map(cache).collect()
+}
+
+/// Returns the Dataset that another one only refers to.
+fn behind(dataset: &Dataset) -> Option<ObjectKey> {
+    let reference = Reference::of(&dataset.spec.mounts).ok().flatten()?;
+    Some(ObjectKey::new(reference.namespace, reference.name))
 }
 
 /// Whether the plugin that an operation asks takes so much that others come first.
