@@ -30,6 +30,7 @@ mod migration;
 mod nodes;
 mod operations;
 mod operations_budget;
+mod operations_exclusion;
 mod operations_order;
 mod operations_progress;
 mod operations_troubles;

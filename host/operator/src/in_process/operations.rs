@@ -267,7 +267,16 @@ async fn operations_run_one_after_the_other_and_fail_with_each_other() {
 
     scene.server.create(&process("chicken", &after("egg")));
     scene.server.create(&process("egg", &after("chicken")));
-    let why = says(&scene, "DataProcess", "egg", "DataOperationCycle").await;
+    // The other one fails with the one that sees the circle first.
+    let circle = |server: &ApiServer| {
+        let conditions = ["chicken", "egg"].into_iter().filter_map(|name| {
+            let object = server.object("DataProcess", "default", name)?;
+            Some(object["status"]["conditions"][0].clone())
+        });
+        let mut circles = conditions.filter(|condition| condition["reason"] == "DataOperationCycle");
+        Some(circles.next()?["message"].to_string())
+    };
+    let why = scene.server.until("the circle to be told", circle).await;
     assert!(
         why.contains("DataProcess default/egg → DataProcess default/chicken"),
         "{why}"

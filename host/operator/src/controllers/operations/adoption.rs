@@ -6,14 +6,14 @@ use kube::api::{DynamicObject, Patch};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 use wasser_api::dataset::Dataset;
-use wasser_api::labels;
+use wasser_api::{ObjectKey, labels};
 use wasser_engine::operations::Operation;
 use wasser_engine::operations::operation::resource;
 use wasser_engine::{EngineError, patch_params};
 
 use super::all::Operations;
 
-/// Guards an operation by its finalizer, and lets it go with its Dataset.
+/// Guards an operation by its finalizer, and lets it go with its Dataset. One of two Datasets is enough.
 ///
 /// # Errors
 /// The request fails, or somebody else has written to the object since.
@@ -23,7 +23,17 @@ pub async fn adopt(operations: &Operations, operation: &mut Operation, dataset: 
     let owned = object.owner_references().iter().any(|owner| owner.uid == uid);
     let guarded = object.finalizers().iter().any(|present| present == kind.finalizer());
     let id = labels::dataset_id(&operation.namespace, &dataset.name_any(), &uid);
-    if owned && guarded && object.labels().get(labels::DATASET_ID) == Some(&id) {
+    let caches = &operations.shared.caches;
+    let ends = operation.datasets().into_iter();
+    let is_adopted = |end: ObjectKey| {
+        let Some(uid) = caches.dataset(&end.namespace, &end.name).and_then(|end| end.uid()) else {
+            return false;
+        };
+        let id = labels::dataset_id(&operation.namespace, &end.name, &uid);
+        object.owner_references().iter().any(|owner| owner.uid == uid)
+            && object.labels().get(labels::DATASET_ID) == Some(&id)
+    };
+    if guarded && ends.map(is_adopted).any(|is_adopted| is_adopted) {
         return Ok(());
     }
     let mut owners: Vec<Value> = object.owner_references().iter().map(|owner| json!(owner)).collect();

@@ -159,7 +159,10 @@ impl Operations {
     /// nothing else says that others have to wait for these.
     pub(super) fn hold_what_runs(&self) {
         let may_run = |object: &DynamicObject| {
-            let is_cron = object.data.pointer("/spec/policy").is_some_and(|policy| policy == "Cron");
+            let is_cron = object
+                .data
+                .pointer("/spec/policy")
+                .is_some_and(|policy| policy == "Cron");
             is_cron || !status(object).phase.is_finished()
         };
         for (kind, object) in self.all() {

@@ -116,7 +116,9 @@ impl Inner {
         let own = self.claims.get(uid)?;
         let on = |dataset: &ObjectKey| {
             let others = self.on.get(dataset).into_iter().flatten();
-            let others = others.filter(|other| *other != uid).filter_map(|other| self.claims.get(other));
+            let others = others
+                .filter(|other| *other != uid)
+                .filter_map(|other| self.claims.get(other));
             let dataset = dataset.clone();
             others.map(move |other| (other, dataset.clone())).collect::<Vec<_>>()
         };
@@ -206,7 +208,10 @@ mod tests {
         assert!(claim(&claims, &["demo", "other"], DataMigrate, "second").is_some());
         assert!(claim(&claims, &["demo", "other"], DataMigrate, "first").is_some());
         claims.give_up("warm");
-        assert_eq!(claim(&claims, &["demo", "other"], DataMigrate, "second").as_deref(), Some("first"));
+        assert_eq!(
+            claim(&claims, &["demo", "other"], DataMigrate, "second").as_deref(),
+            Some("first")
+        );
         assert_eq!(claim(&claims, &["demo", "other"], DataMigrate, "first"), None);
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use futures::FutureExt;
 use kube::ResourceExt;
 use serde_json::Value;
-use wasser_api::labels;
 use wasser_api::operations::OperationKind;
 use wasser_api::reasons::events as reasons;
+use wasser_api::{ObjectKey, labels};
 use wasser_chart::{Change, Chart, Named, Policy, Powers, ReleaseError, ReleaseMeta, Rendered, Secrets};
 use wasser_engine::operations::load::Client;
 use wasser_engine::operations::operation::status;
@@ -38,8 +38,65 @@ impl From<EngineError> for Problem {
     }
 }
 
+/// Returns the first of the targets whose plugin can do the work, and what it runs.
+pub async fn choose(
+    operations: &Arc<Operations>,
+    operation: &Operation,
+    targets: Vec<Target>,
+) -> Result<(Target, Plan), Problem> {
+    let mut refused = None;
+    for target in targets {
+        match plan(operations, operation, &target).await {
+            Ok(plan) => {
+                check_written(operations, operation, &target)?;
+                return Ok((target, plan));
+            }
+            Err(Problem::Refused(why)) if why.reason == reasons::DATA_OPERATION_NOT_SUPPORT => {
+                refused = refused.or(Some(why));
+            }
+            Err(problem) => return Err(problem),
+        }
+    }
+    let nobody = || {
+        Refused::new(
+            reasons::DATA_OPERATION_NOT_SUPPORT,
+            "no runtime is there for it".to_owned(),
+        )
+    };
+    Err(Problem::Refused(refused.unwrap_or_else(nobody)))
+}
+
+/// Checks that data can be written into the Dataset at the other end of a migration, which only its
+/// volume leads to.
+fn check_written(operations: &Operations, operation: &Operation, target: &Target) -> Result<(), Problem> {
+    let Spec::Migrate(spec) = &operation.spec else {
+        return Ok(());
+    };
+    let Some(to) = &spec.to.dataset else {
+        return Ok(());
+    };
+    let key = ObjectKey::new(&to.namespace, &to.name);
+    if key == ObjectKey::of(&*target.dataset) {
+        return Ok(());
+    }
+    let written = operations.shared.caches.dataset(&key.namespace, &key.name);
+    let directory = to.path.as_deref().unwrap_or_default();
+    if !written.is_some_and(|written| written.spec.is_read_only_below(directory)) {
+        return Ok(());
+    }
+    let message = format!(
+        "{}.spec.to.dataset: {key} is written to through its volume, which is for reading only; give that Dataset the \
+         accessModes [ReadWriteMany], and create the operation again",
+        operation.kind
+    );
+    Err(Problem::Refused(Refused::new(
+        reasons::DATA_OPERATION_NOT_VALID,
+        message,
+    )))
+}
+
 /// Returns what an operation runs.
-pub async fn plan(operations: &Arc<Operations>, operation: &Operation, target: &Target) -> Result<Plan, Problem> {
+async fn plan(operations: &Arc<Operations>, operation: &Operation, target: &Target) -> Result<Plan, Problem> {
     if let Spec::Process(spec) = &operation.spec {
         return Ok(process::plan(spec));
     }
@@ -128,7 +185,7 @@ fn ran(operations: &Operations, operation: &Operation) -> Option<Value> {
         Some(other) => {
             let namespace = other.namespace.as_deref().filter(|given| !given.is_empty());
             let namespace = namespace.unwrap_or(&operation.namespace);
-            (other.kind, wasser_api::ObjectKey::new(namespace, &other.name))
+            (other.kind, ObjectKey::new(namespace, &other.name))
         }
         None => operation.predecessor()?,
     };

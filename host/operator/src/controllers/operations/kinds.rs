@@ -234,9 +234,7 @@ async fn control(
             operations.wait_until_listed().await;
             operations.hold_what_runs();
         };
-        async move { stop.run_until_cancelled(listed).await }
-            .boxed()
-            .shared()
+        async move { stop.run_until_cancelled(listed).await }.boxed().shared()
     };
     // The turns limit what needs a limit.
     let config = Config::default().debounce(DEBOUNCE).concurrency(0);

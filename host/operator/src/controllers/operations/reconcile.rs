@@ -94,8 +94,8 @@ async fn complete_install(operations: &Arc<Operations>, operation: &Operation) -
         return Ok(());
     }
     // Without its runtime, the Job is followed as it is; the operation owns it anyway.
-    if let Found::Ready(target) = target::find(operations, operation) {
-        let plan = install::plan(operations, operation, &target).await?;
+    if let Found::Ready(targets) = target::find(operations, operation) {
+        let (target, plan) = install::choose(operations, operation, targets).await?;
         install::install(operations, operation, &target, &plan).await?;
     }
     Ok(())

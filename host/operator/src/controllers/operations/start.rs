@@ -34,8 +34,8 @@ pub async fn start(operations: &Arc<Operations>, operation: &mut Operation) -> R
         }
         Turn::Never(refused) => return Err(Problem::Refused(refused)),
     }
-    let target = match target::find(operations, operation) {
-        Found::Ready(target) => target,
+    let targets = match target::find(operations, operation) {
+        Found::Ready(targets) => targets,
         Found::Wait(type_, reason, message, dataset) => {
             operations.let_go(&operation.uid);
             let is_bound = dataset.as_ref().is_some_and(|dataset| {
@@ -52,7 +52,9 @@ pub async fn start(operations: &Arc<Operations>, operation: &mut Operation) -> R
         }
         Found::Never(refused) => return Err(Problem::Refused(refused)),
     };
-    adopt(operations, operation, &target.dataset).await?;
+    if let Some(likeliest) = targets.first() {
+        adopt(operations, operation, &likeliest.dataset).await?;
+    }
     if operations.has_installed(&operation.object) {
         // The watch is about to show it.
         return Ok(Next::After(STALE));
@@ -78,12 +80,15 @@ pub async fn start(operations: &Arc<Operations>, operation: &mut Operation) -> R
         )
     {
         let (kind, key) = obstacle.operation;
-        let message = format!("waits for {kind} {key}, which works on the Dataset {}", obstacle.dataset);
+        let message = format!(
+            "waits for {kind} {key}, which works on the Dataset {}",
+            obstacle.dataset
+        );
         let why = (EventType::Normal, reasons::DATA_OPERATION_COLLISION, message.as_str());
         return wait(operations, operation, why).await;
     }
-    let plan = match install::plan(operations, operation, &target).await {
-        Ok(plan) => plan,
+    let (target, plan) = match install::choose(operations, operation, targets).await {
+        Ok(chosen) => chosen,
         Err(problem) => {
             // Others need not wait for what cannot start yet.
             operations.let_go(&operation.uid);

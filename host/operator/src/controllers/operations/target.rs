@@ -32,8 +32,8 @@ pub struct Target {
 
 /// What was found.
 pub enum Found {
-    /// All is there.
-    Ready(Box<Target>),
+    /// All is there. These may do the work, the likeliest first; there is one at least.
+    Ready(Vec<Target>),
     /// Something is not there yet. The Dataset, if it is, lets the operation be adopted.
     Wait(EventType, &'static str, String, Option<Arc<Dataset>>),
     /// It never will be.
@@ -55,7 +55,7 @@ pub fn find(operations: &Operations, operation: &Operation) -> Found {
         let message = format!("the Dataset {key} does not exist; create it");
         return Found::Wait(EventType::Warning, reasons::TARGET_DATASET_NOT_FOUND, message, None);
     }
-    let mut seen = Vec::new();
+    let (mut seen, mut ready) = (Vec::new(), Vec::new());
     let mut waiting = None;
     for dataset in datasets.into_iter().filter_map(|(_, dataset)| dataset) {
         let key = ObjectKey::of(&*dataset);
@@ -88,23 +88,26 @@ pub fn find(operations: &Operations, operation: &Operation) -> Found {
             let plugin = operations.context.registry.get(&resource.kind)?;
             (is_reference || plugin.description.engine == bound.runtime_type).then_some((resource, runtime, plugin))
         });
-        return match served {
-            Some((resource, runtime, plugin)) => Found::Ready(Box::new(Target {
+        match served {
+            Some((resource, runtime, plugin)) => ready.push(Target {
                 dataset,
                 resource,
                 runtime,
                 plugin,
                 is_reference,
-            })),
+            }),
             None => {
                 let message = format!("the {} runtime {cache} is not served yet", bound.runtime_type);
-                Found::Wait(EventType::Normal, reasons::RUNTIME_NOT_READY, message, Some(dataset))
+                waiting = waiting.or(Some((message, dataset)));
             }
-        };
+        }
     }
-    match waiting {
-        Some((message, dataset)) => Found::Wait(EventType::Normal, reasons::RUNTIME_NOT_READY, message, Some(dataset)),
-        None => Found::Never(Refused::new(
+    // Which of two Datasets does the work must not depend on which was there first.
+    if let Some((message, dataset)) = waiting {
+        return Found::Wait(EventType::Normal, reasons::RUNTIME_NOT_READY, message, Some(dataset));
+    }
+    if ready.is_empty() {
+        return Found::Never(Refused::new(
             reasons::DATA_OPERATION_NOT_VALID,
             format!(
                 "{}.spec.runtimeType: is {}, but {}; write the type of the runtime of one of the Datasets",
@@ -112,8 +115,9 @@ pub fn find(operations: &Operations, operation: &Operation) -> Found {
                 operation.runtime_type().unwrap_or_default(),
                 seen.join(" and ")
             ),
-        )),
+        ));
     }
+    Found::Ready(ready)
 }
 
 /// Returns the Datasets that have the caches on which an operation works: behind one that only refers
@@ -121,7 +125,9 @@ pub fn find(operations: &Operations, operation: &Operation) -> Found {
 pub fn caches(operations: &Operations, operation: &Operation) -> BTreeSet<ObjectKey> {
     let cache = |key: ObjectKey| {
         let dataset = operations.shared.caches.dataset(&key.namespace, &key.name);
-        dataset.map_or(key, |dataset| behind(&dataset).unwrap_or_else(|| ObjectKey::of(&*dataset)))
+        dataset.map_or(key, |dataset| {
+            behind(&dataset).unwrap_or_else(|| ObjectKey::of(&*dataset))
+        })
     };
     operation.datasets().into_iter().map(cache).collect()
 }
@@ -135,7 +141,7 @@ fn behind(dataset: &Dataset) -> Option<ObjectKey> {
 /// Whether the plugin that an operation asks takes so much that others come first.
 pub fn takes_much(operations: &Operations, kind: OperationKind, object: &Arc<DynamicObject>) -> bool {
     let takes_much = |operation: Operation| match find(operations, &operation) {
-        Found::Ready(target) => target.plugin.takes_much(),
+        Found::Ready(targets) => targets.iter().any(|target| target.plugin.takes_much()),
         Found::Wait(..) | Found::Never(_) => false,
     };
     Operation::read(kind, object.clone()).is_ok_and(takes_much)
