@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use serde_json::{Value, json};
+use wasser_api::labels::CACHE_VOLUMES;
 
 use crate::{hooks, pod};
 
-/// The volumes that hold a client's cache are named so; where there are several, with a number
-/// behind it.
+/// The volumes that hold a client's cache are named so where no annotation names them, as in what
+/// Fluid has installed; where there are several, with a number behind it.
 const CACHES: [&str; 5] = ["cache-dir", "datavolume", "mem", "ssd", "hdd"];
 
 /// What the cluster says of a dataset whose file system a pod is to mount by itself.
@@ -203,7 +204,9 @@ pub fn make(
         let used = std::iter::once(&client)
             .chain(&before)
             .any(|container| uses(container, old));
-        if !used || left_out(volume, old, old == shared.volume, wishes) {
+        let cache = old != shared.volume && is_cache(template, old) && !wishes.caches;
+        let of_node = wishes.unprivileged && volume.get("hostPath").is_some();
+        if !used || cache || of_node {
             continue;
         }
         let mut volume = volume.clone();
@@ -255,18 +258,23 @@ fn uses(container: &Value, volume: &str) -> bool {
         .any(|mount| mount.get("name") == Some(&json!(volume)))
 }
 
-fn left_out(volume: &Value, name: &str, shared: bool, wishes: Wishes) -> bool {
+/// Reports whether a volume of the template holds the client's cache.
+fn is_cache(template: &Value, name: &str) -> bool {
+    let listed = template
+        .get("metadata")
+        .and_then(|metadata| metadata.get("annotations"));
+    if let Some(listed) = listed.and_then(|annotations| annotations.get(CACHE_VOLUMES)?.as_str()) {
+        return listed.split(',').any(|cache| cache == name);
+    }
     let numbered = |rest: &str| {
         rest.is_empty()
             || rest
                 .strip_prefix('-')
                 .is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
     };
-    let cache = !shared
-        && CACHES
-            .iter()
-            .any(|prefix| name.strip_prefix(prefix).is_some_and(numbered));
-    (cache && !wishes.caches) || (wishes.unprivileged && volume.get("hostPath").is_some())
+    CACHES
+        .iter()
+        .any(|prefix| name.strip_prefix(prefix).is_some_and(numbered))
 }
 
 /// Makes a container of the template one of the pod.

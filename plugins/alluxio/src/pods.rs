@@ -1,7 +1,7 @@
 //! The pods of the three roles, and the processes that share them.
 
 use serde_json::{Value, json};
-use wasser_api::labels::FUSE_GENERATION;
+use wasser_api::labels::{CACHE_VOLUMES, FUSE_GENERATION};
 use wasser_sdk::spec::{CleanPolicy, Volumes, check_clean_policy};
 use wasser_sdk::{Context, Error, Result};
 
@@ -115,9 +115,11 @@ pub fn fuse(parts: &Parts<'_>) -> Result<Value> {
     let (ctx, spec) = (parts.ctx, &parts.ctx.runtime.spec);
     let component = &spec.fuse;
     let mut volumes = volumes::of("fuse", &component.volume_mounts, spec)?;
-    if parts.tiers.reach_clients() {
-        volumes::add_tiers(&mut volumes, parts.tiers);
-    }
+    let caches = if parts.tiers.reach_clients() {
+        volumes::add_tiers(&mut volumes, parts.tiers)
+    } else {
+        Vec::new()
+    };
     check_clean_policy("AlluxioRuntime.spec.fuse.cleanPolicy", &component.clean_policy)?;
     if component.clean_policy == CleanPolicy::OnFuseChanged {
         // The node plugin compares the generation in this file with that of the
@@ -126,6 +128,7 @@ pub fn fuse(parts: &Parts<'_>) -> Result<Value> {
     }
     let image = component.version.resolve(ctx, "fuse", "AlluxioRuntime.spec.fuse")?;
     let mut pod = pod(parts, "fuse", component, volumes)?;
+    pod["annotations"][CACHE_VOLUMES] = caches.join(",").into();
     let mut selector = component.node_selector.clone();
     selector.insert(ctx.fuse_label.clone(), "true".into());
     pod["nodeSelector"] = json!(selector);

@@ -30,12 +30,11 @@ pub fn of(component: &str, mounts: &[Value], spec: &Spec) -> Result<Volumes> {
     names.mounted(&format!("AlluxioRuntime.spec.{component}.volumeMounts"), mounts)
 }
 
-/// Adds the directories of the tiered store, under names that no other volume has.
-pub fn add_tiers(volumes: &mut Volumes, tiers: &Tiers) {
+/// Adds the directories of the tiered store, under names that no other volume has. Returns these.
+pub fn add_tiers(volumes: &mut Volumes, tiers: &Tiers) -> Vec<String> {
     let (of_tiers, mounts) = tiers.volumes();
-    for (volume, mount) in of_tiers.into_iter().zip(mounts) {
-        volumes.add_own(volume, mount);
-    }
+    let both = of_tiers.into_iter().zip(mounts);
+    both.map(|(volume, mount)| volumes.add_own(volume, mount)).collect()
 }
 
 /// Adds the `local://` and `pvc://` mounts, and returns the names of their volumes. A directory of

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use wasser_api::labels::CACHE_VOLUMES;
 use wasser_sdk::spec::{CleanPolicy, HadoopConfig, Image, VolumeNames, check_network_mode, merged};
 use wasser_sdk::{Context, Error, Host, Result};
 
@@ -107,6 +108,10 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host, allocate: Allocate<'_>) -> 
         &sources,
         dataset.read_only()
     ));
+    // A directory that goes with its pod is of no use to clients.
+    let caches = if store.kind == "emptyDir" { 0 } else { store.roots.len() };
+    let caches: Vec<String> = (1..=caches).map(|at| format!("datavolume-{at}")).collect();
+    fuse["annotations"][CACHE_VOLUMES] = caches.join(",").into();
     fuse["metricsPort"] = ports.metrics.into();
     fuse["criticalPod"] = ctx.critical_fuse_pod().into();
     fuse["hostPID"] = ctx.host_pid()?.into();

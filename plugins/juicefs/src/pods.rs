@@ -1,6 +1,6 @@
 //! The pods of the two roles.
 
-use wasser_api::labels::FUSE_GENERATION;
+use wasser_api::labels::{CACHE_VOLUMES, FUSE_GENERATION};
 use wasser_sdk::spec::{CleanPolicy, Volumes, check_clean_policy};
 use wasser_sdk::{Context, Error, Result};
 
@@ -112,7 +112,11 @@ fn pod(parts: &Parts<'_>, role: &str, component: &Component, mut volumes: Volume
         .overridden_by(&component.pod_metadata);
     check_bucket(parts.source, role, &volumes)?;
     let cache_dir = parts.options.get("cache-dir").map_or(DEFAULT_DIRECTORY, String::as_str);
-    volumes::add_cache(&mut volumes, cache_dir, parts.store);
+    let caches = volumes::add_cache(&mut volumes, cache_dir, parts.store);
+    let mut annotations = metadata.annotations;
+    if role == FUSE {
+        annotations.insert(CACHE_VOLUMES.into(), caches.join(","));
+    }
     Ok(Pod {
         privileged: true,
         command: commands::mount(parts.source, &ctx.mount_path, parts.options),
@@ -122,7 +126,7 @@ fn pod(parts: &Parts<'_>, role: &str, component: &Component, mut volumes: Volume
         host_network: component.network_mode.is_host_network(),
         envs: env::of(role, &component.env, &parts.source.secrets),
         labels: metadata.labels,
-        annotations: metadata.annotations,
+        annotations,
         node_selector: component.node_selector.clone(),
         resources: resources::of(parts.source.edition, role, component, parts.options, parts.store)?,
         volumes: volumes.volumes,

@@ -20,18 +20,21 @@ pub fn of(component: &str, mounts: &[Value], spec: &Spec, claims: &[&str], reser
 }
 
 /// Adds the directories of the option `cache-dir`, except those where the user mounts something.
-pub fn add_cache(volumes: &mut Volumes, cache_dir: &str, store: &Store) {
+/// Returns the names of their volumes.
+pub fn add_cache(volumes: &mut Volumes, cache_dir: &str, store: &Store) -> Vec<String> {
+    let mut names = Vec::new();
     for (at, directory) in cache_dir.split(':').enumerate() {
         let is_mounted = |mount: &Value| store::same(text(mount, "mountPath"), directory);
         if !directory.starts_with('/') || volumes.mounts.iter().any(is_mounted) {
             continue;
         }
         let name = format!("cache-dir-{}", at + 1);
-        volumes.add_own(
+        names.push(volumes.add_own(
             cache_volume(&name, directory, store),
             json!({"name": name, "mountPath": directory}),
-        );
+        ));
     }
+    names
 }
 
 /// Reports whether a path is in a volume that outlives the pod, and not in a directory that goes

@@ -1,6 +1,7 @@
 //! From profile, runtime and Dataset to the values of the chart.
 
 use serde_json::{Value, json};
+use wasser_api::labels::CACHE_VOLUMES;
 use wasser_api::names;
 use wasser_sdk::spec::{Volumes, check_clean_policy, check_network_mode, named};
 use wasser_sdk::{Context, Error, Host, Result};
@@ -46,6 +47,9 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host) -> Result<Values> {
         volumes::add_own(&mut fuse_volumes, volume, mount);
     }
     check_clean_policy("ThinRuntime.spec.fuse.cleanPolicy", &fuse.clean_policy)?;
+    let cache_volume = volumes::add_cache(&mut fuse_volumes, &cache).unwrap_or_default();
+    let mut annotations = fuse.pod_metadata.annotations.clone();
+    annotations.insert(CACHE_VOLUMES.into(), cache_volume);
     let mut fuse_pod = pod(FUSE, &fuse, fuse_volumes, &cache)?;
     fuse_pod.enabled = true;
     fuse_pod.envs = env::of_fuse(&fuse.env, &ctx.mount_path, &fuse.options, dataset.read_only());
@@ -57,12 +61,9 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host) -> Result<Values> {
             .map_err(|error| Error::invalid("ThinRuntime.metadata.name", error.to_string()))?;
     }
     let worker_pod = if worker.enabled {
-        pod(
-            WORKER,
-            &worker,
-            volumes::of(WORKER, &worker.volume_mounts, &all_volumes)?,
-            &cache,
-        )?
+        let mut volumes = volumes::of(WORKER, &worker.volume_mounts, &all_volumes)?;
+        volumes::add_cache(&mut volumes, &cache);
+        pod(WORKER, &worker, volumes, &cache)?
     } else {
         Pod::default()
     };
@@ -84,7 +85,7 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host) -> Result<Values> {
             command: fuse.command,
             args: fuse.args,
             labels: fuse.pod_metadata.labels,
-            annotations: fuse.pod_metadata.annotations,
+            annotations,
             target_path: ctx.mount_path.clone(),
             mount_type: profile.file_system_type,
             config_value: serde_json::to_string(&config)
@@ -96,7 +97,7 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host) -> Result<Values> {
     })
 }
 
-fn pod(role: &str, component: &Component, mut volumes: Volumes, cache: &str) -> Result<Pod> {
+fn pod(role: &str, component: &Component, volumes: Volumes, cache: &str) -> Result<Pod> {
     let field = |name: &str| format!("ThinRuntime.spec.{role}.{name}");
     if component.image.is_empty() {
         return Err(Error::invalid(
@@ -110,7 +111,6 @@ fn pod(role: &str, component: &Component, mut volumes: Volumes, cache: &str) -> 
         given => given,
     };
     check_network_mode(&field("networkMode"), &component.network_mode)?;
-    volumes::add_cache(&mut volumes, cache);
     Ok(Pod {
         enabled: component.enabled,
         image: component.image.clone(),

@@ -18,22 +18,24 @@ pub fn of(component: &str, mounts: &[Value], volumes: &[Value]) -> Result<Volume
 }
 
 /// Adds a volume of the pods themselves and its mount, unless something is mounted there already.
-pub fn add_own(volumes: &mut Volumes, volume: Value, mount: Value) {
-    if !volumes.mounts.iter().any(|taken| place(taken) == place(&mount)) {
-        volumes.add_own(volume, mount);
-    }
+/// Returns its name.
+pub fn add_own(volumes: &mut Volumes, volume: Value, mount: Value) -> Option<String> {
+    let is_free = !volumes.mounts.iter().any(|taken| place(taken) == place(&mount));
+    is_free.then(|| volumes.add_own(volume, mount))
 }
 
-/// Adds the directory of the cache on the node, unless the user mounts something there.
-pub fn add_cache(volumes: &mut Volumes, directory: &str) {
-    if !directory.is_empty() {
-        let source = json!({"path": directory, "type": "DirectoryOrCreate"});
-        add_own(
-            volumes,
-            json!({"name": "cache-dir", "hostPath": source}),
-            json!({"name": "cache-dir", "mountPath": directory}),
-        );
+/// Adds the directory of the cache on the node, unless the user mounts something there. Returns
+/// the name of the volume.
+pub fn add_cache(volumes: &mut Volumes, directory: &str) -> Option<String> {
+    if directory.is_empty() {
+        return None;
     }
+    let source = json!({"path": directory, "type": "DirectoryOrCreate"});
+    add_own(
+        volumes,
+        json!({"name": "cache-dir", "hostPath": source}),
+        json!({"name": "cache-dir", "mountPath": directory}),
+    )
 }
 
 /// Returns where something is mounted.

@@ -60,6 +60,9 @@ pub const FUSE_HOST_PID: &str = "runtime.fluid.io/fuse.hostpid";
 pub const VALUES_DIGEST: &str = "wasser.fluid.io/values-digest";
 /// Annotation on a runtime: whether no ConfigMap shows the values of its chart.
 pub const DISABLE_VALUES: &str = "runtime.fluid.io/disable-helm-value-config";
+/// Annotation on fuse pods: the names of the volumes with their cache, separated by commas, which
+/// sidecars go without.
+pub const CACHE_VOLUMES: &str = "wasser.fluid.io/cache-volumes";
 /// Label or volume attribute: how the node plugin publishes a volume (`symlink`).
 pub const NODE_PUBLISH_METHOD: &str = "fluid.io/node-publish-method";
 /// Annotation or volume attribute: whose mount the node plugin does not wait for.

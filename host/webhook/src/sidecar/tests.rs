@@ -131,13 +131,37 @@ fn a_client_that_mounts_nothing_is_not_waited_for() {
 }
 
 #[test]
-fn caches_are_known_by_their_names() {
-    let volume = json!({"emptyDir": {}});
+fn caches_are_known_by_their_names_where_no_annotation_lists_them() {
     for cache in ["cache-dir-1", "cache-dir-1-tier", "datavolume-0", "mem", "ssd-2"] {
-        assert!(left_out(&volume, cache, false, WISHES), "{cache}");
+        assert!(is_cache(&template(), cache), "{cache}");
     }
     for other in ["memory", "ssd-config", "cache", "script"] {
-        assert!(!left_out(&volume, other, false, WISHES), "{other}");
+        assert!(!is_cache(&template(), other), "{other}");
+    }
+}
+
+#[test]
+fn a_volume_of_the_user_is_no_cache_because_of_its_name() {
+    let mut sidecar = sidecar("demo");
+    let kept = |sidecar: &Sidecar| {
+        let made = made(sidecar, &json!({}), WISHES).unwrap();
+        names(&json!(made.volumes))
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect::<Vec<_>>()
+    };
+    for (listed, others) in [
+        ("", vec!["script", "cache-dir-1"]),
+        ("a,cache-dir-1", vec!["script"]),
+        ("script", vec!["cache-dir-1"]),
+        ("cache-dir-1,fuse-mount", vec!["script"]),
+    ] {
+        sidecar.template["metadata"] = json!({"annotations": {(CACHE_VOLUMES): listed}});
+        assert_eq!(
+            kept(&sidecar),
+            [vec!["fuse-mount", "device"], others].concat(),
+            "{listed}"
+        );
     }
 }
 
