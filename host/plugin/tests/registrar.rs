@@ -159,6 +159,60 @@ async fn the_last_good_plugin_keeps_serving_when_a_change_is_bad() {
     assert_eq!(answer(&registry).await.unwrap(), "{\"v\": 3}");
 }
 
+/// The ConfigMap as the chart of another version of Wasser has it.
+fn of_another_version(mut map: ConfigMap) -> ConfigMap {
+    let annotation = ("wasser.fluid.io/operator-version".to_owned(), "99.0.0".to_owned());
+    map.metadata.annotations = Some([annotation].into());
+    map
+}
+
+#[tokio::test]
+async fn a_registration_for_another_version_of_the_operator_is_left_to_that_one() {
+    let (host, _directory) = host();
+    let (registrar, registry) = registrar(&host).await;
+    registrar.apply(&demo("demo", 0, "{\"v\": 1}")).await;
+    let next = demo("demo", 0, "{\"v\": 2}");
+    let outcome = registrar.apply(&of_another_version(next.clone())).await;
+    assert_eq!(states(&outcome), [("demo", State::LastGood)]);
+    let verdict = &outcome.verdicts[0].1;
+    assert_eq!(verdict.event(), ("Normal", "PluginWaitsForOperator"));
+    assert!(
+        verdict.message.contains("the operator of version 99.0.0"),
+        "{}",
+        verdict.message
+    );
+    assert!(outcome.changed.is_empty() && outcome.removed.is_empty());
+    assert_eq!(answer(&registry).await.unwrap(), "{\"v\": 1}");
+    // The upgrade is rolled back, or this is the operator that it was made for.
+    assert!(!registrar.knows(&next).await);
+    assert_eq!(states(&registrar.apply(&next).await), [("demo", State::Loaded)]);
+    assert_eq!(answer(&registry).await.unwrap(), "{\"v\": 2}");
+}
+
+#[tokio::test]
+async fn an_operator_that_starts_meanwhile_serves_with_what_its_own_image_has() {
+    let directory = tempfile::tempdir().unwrap();
+    let component = Guest::default().answers("desired", b"{\"v\": 1}").build();
+    std::fs::write(directory.path().join("demo.wasm"), component).unwrap();
+    std::fs::write(directory.path().join("demo.tgz"), CHART).unwrap();
+    let host = PluginHost::new(HostConfig {
+        plugin_dir: Some(directory.path().to_owned()),
+        ..HostConfig::new(directory.path().join("cache"))
+    });
+    let (registrar, registry) = registrar(&host.unwrap()).await;
+    let mut map = demo("demo", 0, "{\"v\": 2}");
+    let text = map.data.as_mut().unwrap().get_mut("plugin.yaml").unwrap();
+    let by_path = text.replace("{inline: demo.wasm}", "{path: demo.wasm}");
+    *text = by_path.replace("{inline: chart.tgz}", "{path: demo.tgz}");
+    assert!(text.contains("{path: demo.wasm}"), "{text}");
+    let outcome = registrar.apply(&of_another_version(map.clone())).await;
+    assert_eq!(states(&outcome), [("demo", State::Loaded)]);
+    assert_eq!(answer(&registry).await.unwrap(), "{\"v\": 1}");
+    // For this operator, the digest counts.
+    let outcome = registrar.apply(&map).await;
+    assert_eq!(states(&outcome), [("demo", State::LastGood)]);
+}
+
 #[rstest]
 #[case::older_first(["old", "new"])]
 #[case::newer_first(["new", "old"])]

@@ -15,6 +15,9 @@ use crate::package::source::Source;
 /// The label that makes a ConfigMap in the operator's namespace a registration. Its value is
 /// `true`.
 pub const PLUGIN_LABEL: &str = "wasser.fluid.io/plugin";
+/// The annotation of a built-in plugin's registration with the version of the operator that it was
+/// made for, whose image has the component.
+pub const OPERATOR_VERSION_ANNOTATION: &str = "wasser.fluid.io/operator-version";
 /// The key of `data` that describes the plugin.
 pub const PLUGIN_KEY: &str = "plugin.yaml";
 
@@ -135,6 +138,14 @@ pub enum RegistrationError {
         /// The total size of all values in bytes.
         size: usize,
     },
+}
+
+/// Returns the version of the operator that a registration was made for, if it is another one than
+/// this. Its component is in the image of that one.
+pub fn of_other_operator(map: &ConfigMap) -> Option<&str> {
+    let annotations = map.metadata.annotations.as_ref()?;
+    let version = annotations.get(OPERATOR_VERSION_ANNOTATION)?;
+    (version != env!("CARGO_PKG_VERSION")).then_some(version.as_str())
 }
 
 /// Checks that the API server accepts a ConfigMap of this size.

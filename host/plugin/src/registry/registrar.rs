@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
 use crate::engine::PluginHost;
-use crate::package::registration::{Bounds, Pulled, Registration};
+use crate::package::digest::Digest;
+use crate::package::registration::{Bounds, Pulled, Registration, of_other_operator};
 use crate::package::source::Source;
 use crate::plugin::Plugin;
 use crate::registry::Registry;
@@ -68,6 +69,8 @@ enum Obstacle {
     Absent(String),
     /// Its artifact does not come unless somebody changes something.
     Withheld(String),
+    /// It is for the operator of this version, which is about to come or has just gone.
+    Elsewhere(String),
 }
 
 /// A registration, as it was last seen.
@@ -75,6 +78,8 @@ struct KnownRegistration {
     /// The digest of its data. A change of annotations, such as the host's own verdict, does not
     /// count as a change.
     fingerprint: String,
+    /// Whether it is for the operator of another version.
+    is_elsewhere: bool,
     created: Option<Time>,
     /// The plugin that it registers, or why it cannot be used.
     offer: Result<Arc<Plugin>, Obstacle>,
@@ -132,12 +137,14 @@ impl Registrar {
         self.judge(map, artifact).await
     }
 
-    /// Whether a ConfigMap was judged as it is. Annotations do not count.
+    /// Whether a ConfigMap was judged as it is. Annotations do not count, unless by them it is for
+    /// this operator now.
     pub async fn knows(&self, map: &ConfigMap) -> bool {
         let state = self.state.lock().await;
         let name = map.metadata.name.as_deref().unwrap_or_default();
         let before = state.known.get(name);
-        before.is_some_and(|before| before.fingerprint == fingerprint(map))
+        let stays = |before: &KnownRegistration| !before.is_elsewhere || of_other_operator(map).is_some();
+        before.is_some_and(|before| before.fingerprint == fingerprint(map) && stays(before))
     }
 
     async fn judge(&self, map: &ConfigMap, artifact: Artifact) -> Outcome {
@@ -152,9 +159,15 @@ impl Registrar {
         };
         let verdict = before.and_then(|before| before.verdict.clone());
         let narrowed = narrowed(good.as_ref(), map, before.and_then(|before| before.narrowed.as_ref()));
-        let offer = self.load(map, artifact, &fingerprint).await;
+        let elsewhere = of_other_operator(map);
+        let offer = match elsewhere {
+            // While Wasser is upgraded, what serves goes on until the other operator is there.
+            Some(version) if good.is_some() => Err(Obstacle::Elsewhere(version.to_owned())),
+            _ => self.load(map, artifact, &fingerprint).await,
+        };
         let known = KnownRegistration {
             fingerprint,
+            is_elsewhere: elsewhere.is_some(),
             created: map.metadata.creation_timestamp.clone(),
             offer,
             good,
@@ -199,8 +212,15 @@ impl Registrar {
                 Artifact::Here(pulled) => registration.with_artifact(pulled),
             };
         }
+        let is_elsewhere = of_other_operator(map).is_some();
+        if is_elsewhere && let Some(digest) = self.own_digest(&registration).await {
+            registration.digest = digest;
+        }
         let loaded = self.host.load(&registration).await;
         let plugin = loaded.map_err(|error| Obstacle::Refused(error.to_string()))?;
+        if is_elsewhere {
+            return Ok(Arc::new(plugin));
+        }
         let (last_good, engine, fingerprint) =
             (self.last_good.clone(), self.host.engine.clone(), fingerprint.to_owned());
         let (map, name, keys) = (map.clone(), registration.name.clone(), self.keys.clone());
@@ -214,6 +234,17 @@ impl Registrar {
         // What cannot be kept is missed after a restart only.
         let _ = tokio::task::spawn_blocking(keep).await;
         Ok(Arc::new(plugin))
+    }
+
+    /// Returns the digest of the component that this operator itself has for a registration.
+    async fn own_digest(&self, registration: &Registration) -> Option<Digest> {
+        let Source::Path(_) = registration.component else {
+            return None;
+        };
+        let (engine, component) = (self.host.engine.clone(), registration.component.clone());
+        let read = move || component.read(engine.plugin_dir.as_ref(), engine.config.max_file);
+        let bytes = tokio::task::spawn_blocking(read).await.ok()?.ok()?;
+        Some(Digest::of(&bytes))
     }
 
     /// Returns the plugin with which a registration served before this process, if it is another
@@ -343,6 +374,7 @@ impl RegistrarState {
             Err(Obstacle::Refused(reason)) => return Verdict::refused(reason, serves.map(|plugin| &**plugin)),
             Err(Obstacle::Absent(reason)) => return Verdict::absent(reason, serves.map(|plugin| &**plugin)),
             Err(Obstacle::Withheld(reason)) => return Verdict::withheld(reason, serves.map(|plugin| &**plugin)),
+            Err(Obstacle::Elsewhere(version)) => return Verdict::elsewhere(version, serves.map(|plugin| &**plugin)),
         };
         if let Some(plugin) = serves.filter(|plugin| Arc::ptr_eq(plugin, offered)) {
             return Verdict::loaded(plugin);

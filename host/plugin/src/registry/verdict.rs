@@ -25,6 +25,8 @@ const IS_PULLED: &str = "PluginIsPulled";
 const CANNOT_BE_PULLED: &str = "PluginCannotBePulled";
 /// The CRD is not here yet.
 const WAITS_FOR_CRD: &str = "PluginWaitsForCRD";
+/// The operator that it is made for is not here yet.
+const WAITS_FOR_OPERATOR: &str = "PluginWaitsForOperator";
 
 /// The reason of the verdict on a plugin whose runtimes the operator cannot list.
 pub const CANNOT_LIST: &str = "PluginCannotList";
@@ -78,7 +80,7 @@ impl Verdict {
     /// Returns whether an operator that gives this reason may give another one without a change of
     /// the registration, because something is on its way.
     pub fn is_on_its_way(reason: &str) -> bool {
-        matches!(reason, IS_PULLED | WAITS_FOR_CRD)
+        matches!(reason, IS_PULLED | WAITS_FOR_CRD | WAITS_FOR_OPERATOR)
     }
 
     /// Returns the verdict on a registration that serves.
@@ -128,6 +130,16 @@ impl Verdict {
     /// something. `last_good` is the plugin that keeps serving, if there is one.
     pub fn withheld(reason: &dyn std::fmt::Display, last_good: Option<&Plugin>) -> Self {
         Self::without_artifact(CANNOT_BE_PULLED, reason, last_good)
+    }
+
+    /// Returns the verdict on a registration that was made for the operator of another version.
+    /// `serving` is the plugin that serves meanwhile, if there is one.
+    pub fn elsewhere(version: &str, serving: Option<&Plugin>) -> Self {
+        let reason = format!(
+            "waits for the operator of version {version}; this one has version {}",
+            env!("CARGO_PKG_VERSION")
+        );
+        Self::without_artifact(WAITS_FOR_OPERATOR, &reason, serving)
     }
 
     fn without_artifact(event: &'static str, reason: &dyn std::fmt::Display, last_good: Option<&Plugin>) -> Self {
@@ -223,11 +235,8 @@ impl Verdict {
 
     /// Returns type and reason of the event for this verdict. Its message is [`Self::message`].
     pub fn event(&self) -> (&'static str, &'static str) {
-        let kind = if self.state == State::Loaded {
-            "Normal"
-        } else {
-            "Warning"
-        };
+        let is_normal = self.state == State::Loaded || self.reason == WAITS_FOR_OPERATOR;
+        let kind = if is_normal { "Normal" } else { "Warning" };
         (kind, self.reason)
     }
 }
