@@ -13,6 +13,7 @@ use wasser_engine::{Rollouts, TenantRules};
 use wasser_plugin::{Registry, Threads};
 
 use crate::health::Health;
+use crate::left::Left;
 use crate::metrics::Metrics;
 use crate::unlisted::Unlisted;
 
@@ -60,6 +61,8 @@ pub struct Context {
     pub recording: Recording,
     /// How far other builds of plugins are.
     pub rollouts: Arc<Rollouts>,
+    /// The runtimes of kinds that are no longer served.
+    pub left: Arc<Left>,
     /// The kinds that cannot be listed.
     pub unlisted: Arc<Unlisted>,
     /// What is counted.

@@ -10,6 +10,7 @@ mod health;
 #[cfg(test)]
 mod in_process;
 mod leader;
+mod left;
 mod metrics;
 mod record_key;
 mod registration;

@@ -21,6 +21,7 @@ use crate::context::{Context, Settings};
 use crate::fluid::Alone;
 use crate::health::{self, Addresses, Health};
 use crate::leader::{self, Candidate, Tenure};
+use crate::left::Left;
 use crate::metrics::Metrics;
 use crate::registration::{PAUSES, Registrations, TELLING};
 use crate::unlisted::Unlisted;
@@ -197,7 +198,11 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
     metrics.measure("plugin_instances", move || instances.instances());
     metrics.measure("plugins", move || serving.all().len());
     let threads = plugins.threads();
-    let (rollouts, unlisted) = (Arc::<Rollouts>::default(), Arc::<Unlisted>::default());
+    let (rollouts, unlisted, left) = (
+        Arc::<Rollouts>::default(),
+        Arc::<Unlisted>::default(),
+        Arc::<Left>::default(),
+    );
     let registrations = Registrations {
         client: client.clone(),
         namespace: settings.namespace.clone(),
@@ -210,6 +215,7 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
         rollouts: rollouts.told(),
         telling: TELLING,
         unlisted: unlisted.reasons(),
+        left: left.clone(),
         leader: leader.subscribe(),
         api_versions: api_versions.clone(),
         kinds: kinds.clone(),
@@ -250,6 +256,7 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
             key,
         },
         rollouts,
+        left,
         unlisted,
         metrics,
         health: health.clone(),

@@ -16,7 +16,7 @@ use kube::runtime::WatchStreamExt;
 use kube::runtime::controller::{Action, Config, applier};
 use kube::runtime::reflector::{self, ObjectRef};
 use kube::runtime::watcher::{self, Event};
-use kube::{Api, ResourceExt};
+use kube::{Api, Resource, ResourceExt};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::UnboundedReceiverStream;
@@ -140,6 +140,7 @@ impl Kinds {
     fn start(&mut self, served: ServedKind) {
         let name = served.resource.kind.clone();
         tracing::info!(kind = name, "serving a kind of runtime");
+        self.context.left.forget(&name);
         let (wake, woken) = unbounded_channel();
         let stop = self.stop.child_token();
         let controller = Controller {
@@ -179,14 +180,18 @@ impl Kinds {
         };
         tracing::info!(kind, "no longer serving a kind of runtime");
         running.stop.cancel();
-        let mut keys = Vec::new();
-        self.runtimes.each(kind, |key| keys.push(key));
+        let left = self.runtimes.all(kind);
         self.runtimes.remove(kind);
+        let resource = &running.served.resource;
+        let references = left.iter().map(|runtime| runtime.object_ref(resource)).collect();
+        self.context.left.behind(kind, references);
         self.context.unlisted.forget(kind);
         self.shared.rollouts.end(kind);
-        // A younger runtime of the same name may wait for one of these.
-        keys.into_iter()
-            .for_each(|key| self.change_bus.touch(key, Audience::Runtimes));
+        // A younger runtime of the same name may wait for one of these, and a Dataset says that nobody
+        // serves it.
+        for runtime in left {
+            self.change_bus.touch(ObjectKey::of(&*runtime), Audience::All);
+        }
         self.object_watches.forget(kind);
         self.ending.insert(kind.to_owned(), running.task);
     }

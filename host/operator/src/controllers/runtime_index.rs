@@ -94,10 +94,15 @@ impl RuntimeIndex {
 
     /// Does something for every runtime of a kind.
     pub fn each(&self, kind: &str, mut act: impl FnMut(ObjectKey)) {
-        let stores = self.stores.read();
-        for runtime in stores.get(kind).map(|(_, store)| store.state()).unwrap_or_default() {
+        for runtime in self.all(kind) {
             act(ObjectKey::of(&*runtime));
         }
+    }
+
+    /// All runtimes of a kind.
+    pub fn all(&self, kind: &str) -> Vec<Arc<RuntimeObject>> {
+        let stores = self.stores.read();
+        stores.get(kind).map(|(_, store)| store.state()).unwrap_or_default()
     }
 
     /// Does something for every runtime of a kind that has this text in a field.

@@ -23,6 +23,7 @@ pub use super::package::chart;
 use crate::context::{Context, ServedKind, Settings};
 use crate::controllers;
 use crate::health::Health;
+use crate::left::Left;
 use crate::metrics::Metrics;
 use crate::registration::{Artifacts, Registrations};
 use crate::supervisor::Supervisor;
@@ -257,6 +258,7 @@ impl Scene {
         let (rollouts, unlisted) = (Arc::new(Rollouts::observing(SETTLING)), Arc::<Unlisted>::default());
         let artifacts = Artifacts::new(self.registry.clone(), self.artifacts.path(), client.clone(), OPERATOR)
             .signed_by(self.keys.clone());
+        let left = Arc::<Left>::default();
         let registrations = Registrations {
             client: client.clone(),
             namespace: OPERATOR.to_owned(),
@@ -272,6 +274,7 @@ impl Scene {
             rollouts: rollouts.told(),
             telling: SETTLING,
             unlisted: unlisted.reasons(),
+            left: left.clone(),
             leader: leader.subscribe(),
             api_versions: watch::Sender::new(Vec::new()),
             kinds: kinds.clone(),
@@ -283,6 +286,7 @@ impl Scene {
             threads: self.threads.clone(),
             renderer: renderer(),
             rollouts,
+            left,
             unlisted,
             metrics,
             health,

@@ -55,3 +55,18 @@ async fn a_kind_that_may_not_be_listed_holds_up_nothing_and_says_so() {
     verdict(&scene, "loaded", "serves DemoRuntime").await;
     scene.bind().await;
 }
+
+/// As an upgrade of the chart takes a plugin away: its rights go first.
+#[tokio::test]
+async fn a_plugin_that_is_removed_after_its_rights_is_missed_by_its_runtimes_and_their_datasets() {
+    let (scene, _operator) = Scene::bound().await;
+    let _withheld = withhold(&scene);
+    scene.server.delete("ConfigMap", OPERATOR, "demo");
+    for reason in ["PluginRemoved", "ErrorProcessDataset"] {
+        let is_told = |server: &ApiServer| {
+            let events = server.objects("Event", "default");
+            events.iter().any(|event| event["reason"] == reason).then_some(())
+        };
+        scene.server.until(&format!("the event {reason}"), is_told).await;
+    }
+}

@@ -30,6 +30,7 @@ use wasser_plugin::{Artifact, Outcome, PLUGIN_LABEL, Pulled, Registrar, Registry
 
 use crate::context::ServedKind;
 use crate::health::Health;
+use crate::left::Left;
 use crate::metrics::Metrics;
 use crate::unlisted::Reasons;
 pub use artifacts::{Artifacts, Wanted};
@@ -67,6 +68,8 @@ pub struct Registrations {
     pub rollouts: watch::Receiver<BTreeMap<String, String>>,
     /// The least time between two notes of that.
     pub telling: Duration,
+    /// The runtimes of kinds that are no longer served.
+    pub left: Arc<Left>,
     /// The kinds that cannot be listed.
     pub unlisted: watch::Receiver<Reasons>,
     /// Whether this process may write.
@@ -222,7 +225,7 @@ impl Registrations {
             }
         }
         for (kind, reason) in state.orphans() {
-            orphans::tell(&self.client, events, &kind, reason.as_deref()).await;
+            orphans::tell(&self.client, &self.left, events, &kind, reason.as_deref()).await;
         }
         is_written
     }

@@ -2,11 +2,14 @@
 //! them.
 
 use futures::StreamExt;
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::{DynamicObject, ListParams};
 use kube::core::ApiResource;
 use kube::runtime::events::EventType;
 use kube::{Api, Client, Resource, discovery};
 use wasser_engine::Events;
+
+use crate::left::Left;
 
 /// Runtimes that get the event; more would flood the events.
 const TOLD: u32 = 500;
@@ -17,18 +20,18 @@ const REASON: &str = "PluginRemoved";
 
 /// Publishes an event on every runtime of a kind that nobody serves any more. `reason` is what
 /// keeps a registration from serving it, if there still is one.
-pub async fn tell(client: &Client, events: &Events, kind: &str, reason: Option<&str>) {
-    let resource = match resource(client, kind).await {
-        Ok(Some(resource)) => resource,
-        Ok(None) => return,
-        Err(error) => return tracing::warn!(kind, %error, "the runtimes whose plugin was removed could not be found"),
-    };
-    let api = Api::<DynamicObject>::all_with(client.clone(), &resource);
-    let runtimes = match api.list_metadata(&ListParams::default().limit(TOLD)).await {
+pub async fn tell(client: &Client, left: &Left, events: &Events, kind: &str, reason: Option<&str>) {
+    let runtimes = match runtimes(client, kind).await {
         Ok(runtimes) => runtimes,
-        Err(error) => return tracing::warn!(kind, %error, "the runtimes whose plugin was removed could not be listed"),
+        // The right to list them may be gone as well.
+        Err(error) => match left.of(kind).await {
+            Some(runtimes) => runtimes,
+            None => {
+                return tracing::warn!(kind, %error, "the runtimes whose plugin was removed could not be listed");
+            }
+        },
     };
-    let count = runtimes.items.len();
+    let count = runtimes.len();
     if count == 0 {
         return tracing::info!(kind, "the kind is not served any more; there are no runtimes of it");
     }
@@ -50,14 +53,28 @@ pub async fn tell(client: &Client, events: &Events, kind: &str, reason: Option<&
              {kind} is registered"
         ),
     };
-    let published = futures::stream::iter(runtimes.items).for_each_concurrent(AT_ONCE, |runtime| {
-        let about = runtime.object_ref(&resource);
+    let told = runtimes.into_iter().take(TOLD as usize);
+    let published = futures::stream::iter(told).for_each_concurrent(AT_ONCE, |about| {
         let message = &message;
         async move {
             events.publish(&about, EventType::Warning, REASON, message).await;
         }
     });
     published.await;
+}
+
+/// Returns the runtimes of a kind that the API server has.
+async fn runtimes(client: &Client, kind: &str) -> kube::Result<Vec<ObjectReference>> {
+    let Some(resource) = resource(client, kind).await? else {
+        return Ok(Vec::new());
+    };
+    let api = Api::<DynamicObject>::all_with(client.clone(), &resource);
+    let runtimes = api.list_metadata(&ListParams::default().limit(TOLD)).await?;
+    Ok(runtimes
+        .items
+        .iter()
+        .map(|runtime| runtime.object_ref(&resource))
+        .collect())
 }
 
 /// Returns how the API server serves a kind; `None` if it does not.
