@@ -110,6 +110,14 @@ async fn datasets_go_on_where_fluid_has_left_them() {
     let runtime = user.api("data.fluid.io/v1alpha1", "JuiceFSRuntime");
     let uid = runtime.get("demo").await.unwrap().uid().unwrap();
     user.event("RuntimeAdopted", &uid).await;
+    // What it would change, as docs/installing.md has it shown.
+    let dry_run = ["--", "wasser", "adopt", "--dry-run"];
+    let shown = kubectl(&[&["exec", "-n", installed::SYSTEM, "deploy/wasser"], &dry_run[..]].concat()).await;
+    let kept = format!(
+        "{}/demo (JuiceFSRuntime): kept as Fluid has installed it; ",
+        user.namespace
+    );
+    assert!(shown.contains(&kept) && !shown.contains("not looked at"), "{shown}");
     // With the first change, the release is Wasser's.
     user.patch(
         "JuiceFSRuntime",
