@@ -300,7 +300,7 @@ mod tests {
             .clone()
             .filter(|name| !known.iter().any(|known| known == name))
             .collect();
-        assert_eq!((names.count(), unknown), (5, Vec::<&str>::new()));
+        assert_eq!((names.count(), unknown), (6, Vec::<&str>::new()));
     }
 
     #[test]

@@ -5,12 +5,18 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use kube::Client;
+use wasser_api::quantity;
 use wasser_chart::Renderer;
 use wasser_oci::Registry as OciRegistry;
 use wasser_plugin::{HostConfig, PluginHost};
 
 use super::options;
 use crate::registration::Artifacts;
+
+/// The shares of the disk, in percent. What is left is for Helm's engine and what is being written.
+const COMPILED: u64 = 40;
+const LAST_GOOD: u64 = 20;
+const ARTIFACTS: u64 = 20;
 
 /// Options, each also an environment variable.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -19,6 +25,9 @@ pub struct HostArgs {
     /// directory].
     #[arg(long, env = "WASSER_CACHE_DIR")]
     cache_dir: Option<PathBuf>,
+    /// How much disk all of that may take, such as 1Gi [default: no limit but for what is pulled].
+    #[arg(long, env = "WASSER_CACHE_SIZE", value_parser = bytes)]
+    cache_size: Option<u64>,
     /// A directory of root's with Helm's engine as `wasser precompile --helm` has compiled it for
     /// such processors.
     #[arg(long, env = "WASSER_COMPILED_DIR")]
@@ -48,6 +57,8 @@ impl HostArgs {
         let config = HostConfig {
             plugin_dir: self.plugin_dir.clone(),
             precompiler: Some(vec![program, "precompile".into()]),
+            compiled_bytes: self.share(COMPILED).unwrap_or(u64::MAX),
+            last_good_bytes: self.share(LAST_GOOD).unwrap_or(u64::MAX),
             ..HostConfig::new(self.cache().join("plugins"))
         };
         Ok(PluginHost::new(config)?)
@@ -61,7 +72,11 @@ impl HostArgs {
         };
         let keys =
             options::public_keys(&self.plugin_keys).context("reading the keys that plugins must be signed with")?;
-        Ok(Artifacts::new(way, &self.cache().join("artifacts"), client, namespace).signed_by(keys))
+        let artifacts = Artifacts::new(way, &self.cache().join("artifacts"), client, namespace).signed_by(keys);
+        Ok(match self.share(ARTIFACTS) {
+            Some(bytes) => artifacts.limited_to(bytes),
+            None => artifacts,
+        })
     }
 
     /// Opens Helm's engine, as it was shipped, or compiled by a child where it was never compiled
@@ -94,5 +109,33 @@ impl HostArgs {
 
     fn cache(&self) -> PathBuf {
         options::cache_dir(self.cache_dir.clone())
+    }
+
+    fn share(&self, percent: u64) -> Option<u64> {
+        self.cache_size.map(|bytes| bytes / 100 * percent)
+    }
+}
+
+/// Reads a number of bytes as Kubernetes writes it.
+fn bytes(text: &str) -> Result<u64, String> {
+    let value = quantity::parse(text).map_err(|error| error.to_string())?;
+    u64::try_from(value).map_err(|_| format!("`{text}` is less than nothing"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shares_leave_room_for_what_is_being_written() {
+        let host = HostArgs {
+            cache_size: Some(bytes("1Gi").unwrap()),
+            ..HostArgs::default()
+        };
+        let shares = [COMPILED, LAST_GOOD, ARTIFACTS].map(|percent| host.share(percent).unwrap());
+        let rest = (1 << 30) - shares.iter().sum::<u64>();
+        assert!(rest > 200 << 20 && shares[0] > 400 << 20, "{shares:?}");
+        assert_eq!(HostArgs::default().share(COMPILED), None);
+        assert!(bytes("-1").is_err() && bytes("much").is_err());
     }
 }

@@ -147,6 +147,13 @@ impl Artifacts {
         (!names.is_empty()).then(digest)
     }
 
+    /// Keeps at most this many bytes.
+    #[must_use]
+    pub fn limited_to(mut self, bytes: u64) -> Self {
+        self.cache = self.cache.limited_to(bytes);
+        self
+    }
+
     /// Returns an artifact that was pulled before.
     pub async fn cached(&self, wanted: &Wanted) -> Option<Artifact> {
         let reference: Reference = wanted.reference.parse().ok()?;

@@ -6,11 +6,11 @@ use std::hash::{Hash, Hasher};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::engine::disk;
 use crate::engine::error::HostError;
 use crate::package::digest::Digest;
 
@@ -25,6 +25,7 @@ pub struct Cache {
     /// Identifies wasmtime's version, its configuration and the processor. Code made for a
     /// different combination must not be loaded.
     compatibility: String,
+    bytes: u64,
 }
 
 impl Cache {
@@ -49,7 +50,13 @@ impl Cache {
         Ok(Self {
             directory: directory.to_owned(),
             compatibility: format!("{:016x}", hasher.finish()),
+            bytes: u64::MAX,
         })
+    }
+
+    /// Keeps at most this many bytes. The newest file stays in any case.
+    pub fn limited_to(self, bytes: u64) -> Self {
+        Self { bytes, ..self }
     }
 
     fn path(&self, digest: &Digest) -> PathBuf {
@@ -108,25 +115,9 @@ impl Cache {
             .join(format!("{}.{}.partial", digest.hex(), std::process::id()))
     }
 
-    /// Removes the oldest files. A failure only costs disk space.
     fn prune(&self) {
-        let Ok(entries) = fs::read_dir(&self.directory) else {
-            return;
-        };
-        let mut files: Vec<(SystemTime, PathBuf)> = entries
-            .filter_map(|entry| {
-                let entry = entry.ok()?;
-                let path = entry.path();
-                (path.extension()? == EXTENSION).then_some((entry.metadata().ok()?.modified().ok()?, path))
-            })
-            .collect();
-        files.sort();
-        let surplus = files.len().saturating_sub(KEPT);
-        for (_, path) in files.into_iter().take(surplus) {
-            if let Err(error) = fs::remove_file(&path) {
-                tracing::debug!(path = %path.display(), %error, "an old compiled plugin was not removed");
-            }
-        }
+        let meant = |path: &Path| path.extension().is_some_and(|end| end == EXTENSION);
+        disk::prune(&self.directory, KEPT, self.bytes, meant);
     }
 }
 

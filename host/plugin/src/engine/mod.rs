@@ -25,6 +25,7 @@
 pub mod bounds;
 pub mod cache;
 pub mod compile;
+pub mod disk;
 pub mod error;
 mod mark;
 pub mod threads;
@@ -69,6 +70,10 @@ pub struct HostConfig {
     /// The directory in which compiled components are kept between starts. It is created with mode
     /// 0700 if it does not exist, and refused if others can write to it.
     pub cache_dir: PathBuf,
+    /// How many bytes the compiled components may take there.
+    pub compiled_bytes: u64,
+    /// How many bytes that with which registrations served last may take there.
+    pub last_good_bytes: u64,
     /// The directory below which `path:` sources are found. `None` if `path:` sources are not
     /// served.
     pub plugin_dir: Option<PathBuf>,
@@ -90,6 +95,8 @@ impl HostConfig {
     pub fn new(cache_dir: impl Into<PathBuf>) -> Self {
         Self {
             cache_dir: cache_dir.into(),
+            compiled_bytes: u64::MAX,
+            last_good_bytes: u64::MAX,
             plugin_dir: None,
             max_file: 64 << 20,
             compile_timeout: Duration::from_secs(60),
@@ -133,7 +140,7 @@ impl PluginHost {
         let wasmtime = new_engine()?;
         let failed = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
         let linker = crate::sandbox::imports::linker(&wasmtime).map_err(failed)?;
-        let cache = Cache::open(&config.cache_dir, &wasmtime)?;
+        let cache = Cache::open(&config.cache_dir, &wasmtime)?.limited_to(config.compiled_bytes);
         let plugin_dir = match &config.plugin_dir {
             Some(path) => {
                 let dir = Dir::open_ambient_dir(path, cap_std::ambient_authority());

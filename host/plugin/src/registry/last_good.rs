@@ -13,6 +13,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Serialize};
 
+use crate::engine::disk;
 use crate::package::digest::Digest;
 use crate::package::registration::Registration;
 use crate::package::source::Source;
@@ -77,13 +78,16 @@ impl Kept {
 /// The directory of what is kept.
 pub struct LastGood {
     directory: PathBuf,
+    bytes: u64,
 }
 
 impl LastGood {
-    /// Keeps it below the directory of compiled plugins, which only this user can write to.
-    pub fn new(cache_dir: &Path) -> Self {
+    /// Keeps at most this many bytes below the directory of compiled plugins, which only this user
+    /// can write to.
+    pub fn new(cache_dir: &Path, bytes: u64) -> Self {
         Self {
             directory: cache_dir.join(DIRECTORY),
+            bytes,
         }
     }
 
@@ -100,6 +104,7 @@ impl LastGood {
         if let Err(error) = self.write(name, fingerprint, &kept) {
             tracing::warn!(registration = name, %error, "what it registers is not kept for a restart");
         }
+        self.prune();
     }
 
     /// Notes that a registration serves with what it offered.
@@ -163,15 +168,7 @@ impl LastGood {
     /// Removes the oldest files. Those of registrations that were deleted while nobody looked are
     /// among them.
     fn prune(&self) {
-        let entries = fs::read_dir(&self.directory).into_iter().flatten().flatten();
-        let mut files: Vec<_> = entries
-            .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
-            .collect();
-        files.sort();
-        let surplus = files.len().saturating_sub(KEPT);
-        for (_, path) in files.into_iter().take(surplus) {
-            let _ = fs::remove_file(path);
-        }
+        disk::prune(&self.directory, KEPT, self.bytes, |_| true);
     }
 }
 

@@ -100,7 +100,10 @@ impl Registrar {
     /// lets none of them serve.
     pub fn new(host: PluginHost, registry: Arc<Registry>) -> Self {
         Self {
-            last_good: Arc::new(LastGood::new(&host.engine.config.cache_dir)),
+            last_good: Arc::new(LastGood::new(
+                &host.engine.config.cache_dir,
+                host.engine.config.last_good_bytes,
+            )),
             host,
             registry,
             keys: None,
