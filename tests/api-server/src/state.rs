@@ -22,6 +22,8 @@ pub(crate) struct State {
     /// Whether the write that is carried out shall change nothing.
     pub is_dry: bool,
     pub random: Random,
+    /// By how much the clock of the server is ahead of that of the clients.
+    pub clock: jiff::SignedDuration,
     pub pages: Pages,
     pub faults: Table,
     pub lags: Lags,
@@ -37,9 +39,12 @@ pub(crate) struct State {
     pub uids: BTreeMap<String, String>,
 }
 
-/// Returns the time in the format of objects.
-pub(crate) fn now() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+impl State {
+    /// Returns the time of the server's clock in the format of objects.
+    pub fn now(&self) -> String {
+        let now = jiff::Timestamp::now() + self.clock;
+        now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    }
 }
 
 /// Returns the text of a field; empty if it is not a text.

@@ -47,10 +47,19 @@ impl Reference {
         Self::of_core("ConfigMap", name)
     }
 
+    /// A StatefulSet or a DaemonSet.
+    pub fn workload(kind: &str, name: &str) -> Self {
+        Self::at("apps/v1", kind, name)
+    }
+
     /// An object of the core group.
     pub fn of_core(kind: &str, name: &str) -> Self {
+        Self::at("v1", kind, name)
+    }
+
+    fn at(api_version: &str, kind: &str, name: &str) -> Self {
         Self {
-            gvk: gvk("v1", kind),
+            gvk: gvk(api_version, kind),
             namespace: None,
             name: name.to_owned(),
             replicas: None,

@@ -4,6 +4,7 @@ use futures::FutureExt as _;
 
 use super::entry::{Driver, Entry};
 use super::error::ReleaseError;
+use super::reference::Reference;
 use super::release::belongs;
 use super::{Releases, history, ownership, prune, recorded};
 use crate::policy::Policy;
@@ -72,5 +73,25 @@ impl Releases {
         }
         history::delete_all(&store, &all.iter().collect::<Vec<_>>()).await?;
         Ok(true)
+    }
+    /// Deletes workloads by kind and name, as far as the runtime controls them. A change that did not
+    /// come to its end has left them without a record, which is why [`Releases::uninstall`] knows
+    /// nothing of them.
+    ///
+    /// # Errors
+    /// If a request fails.
+    pub async fn remove_workloads(
+        &self,
+        name: &str,
+        policy: &Policy,
+        workloads: &[(&str, String)],
+    ) -> Result<(), ReleaseError> {
+        let references: Vec<Reference> = workloads
+            .iter()
+            .map(|(kind, workload)| Reference::workload(kind, workload))
+            .collect();
+        prune::all(&self.kinds, &ownership(policy, name, false), &references)
+            .boxed()
+            .await
     }
 }

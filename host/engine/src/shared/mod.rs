@@ -6,7 +6,6 @@
 
 pub mod backoff;
 pub mod claim_users;
-mod cleanup_starts;
 pub mod events;
 pub mod fair_places;
 pub mod labeler;
@@ -20,6 +19,7 @@ mod rollout_member;
 pub mod rollouts;
 mod rush;
 pub mod seen_objects;
+mod since;
 pub mod sizes_read;
 pub mod spread;
 pub mod states_read;
@@ -43,7 +43,6 @@ use wasser_plugin::{Plugin, Threads};
 use crate::error::EngineError;
 use crate::release::Installed;
 use crate::shared::claim_users::ClaimUsers;
-use crate::shared::cleanup_starts::CleanupStarts;
 use crate::shared::events::Events;
 use crate::shared::fair_places::FairPlaces;
 use crate::shared::labeler::Labeler;
@@ -54,6 +53,7 @@ use crate::shared::refusals::Refusals;
 use crate::shared::rollouts::Rollouts;
 use crate::shared::rush::Rush;
 use crate::shared::seen_objects::SeenObjects;
+use crate::shared::since::Since;
 use crate::shared::sizes_read::SizesRead;
 use crate::shared::states_read::StatesRead;
 use crate::shared::status_throttle::StatusThrottle;
@@ -110,8 +110,7 @@ pub struct Shared {
     pub status_throttle: StatusThrottle,
     /// The upgrades of releases, of which too many are stopped.
     pub upgrades: Upgrades,
-    /// When clean-ups began to reach nodes.
-    cleanup_starts: CleanupStarts,
+    since: Since,
     /// Whether many systems are set up at once.
     pub rush: Arc<Rush>,
     /// How many releases are written at a time, of all kinds: each is some ten requests, eight of
@@ -164,7 +163,7 @@ impl Shared {
             own_writes: Arc::default(),
             status_throttle: StatusThrottle::default(),
             upgrades: Upgrades::default(),
-            cleanup_starts: CleanupStarts::default(),
+            since: Since::default(),
             rush: Arc::default(),
             installing: FairPlaces::new(INSTALLING),
             rollouts: Arc::default(),
@@ -251,9 +250,15 @@ impl Shared {
         self.gone.lock().remove(uid);
     }
 
-    /// When the clean-up of a runtime first had to reach nodes.
-    pub(crate) fn first_reached(&self, uid: &str) -> Instant {
-        self.cleanup_starts.first(uid)
+    /// How long something of an object has been waited for, by this process. The first time, the wait
+    /// begins.
+    pub fn waited(&self, uid: &str, what: &'static str) -> Duration {
+        self.since.age(uid, what, Instant::now())
+    }
+
+    /// Ends such a wait.
+    pub fn wait_is_over(&self, uid: &str, what: &'static str) {
+        self.since.over(uid, what);
     }
 
     /// Forgets everything that was kept for a runtime.
@@ -266,7 +271,7 @@ impl Shared {
         self.ports.release(uid);
         self.status_throttle.forget(uid);
         self.upgrades.forget(uid);
-        self.cleanup_starts.forget(uid);
+        self.since.forget(uid);
         self.unready.forget(uid);
         self.refusals.forget(uid);
         self.rollouts.forget(uid);

@@ -21,6 +21,8 @@ use crate::request::roles::{RoleName, RoleState};
 const BACK_WITHIN: Duration = Duration::from_secs(60);
 /// When to look again; the watch of the pods usually tells earlier.
 const BACK_SOON: Duration = Duration::from_secs(2);
+/// The wait for clients that come back to nodes.
+const CLIENTS: &str = "clients";
 
 impl Request {
     /// The label of nodes that hold cache. None if the cache is in none of their directories.
@@ -52,7 +54,7 @@ impl Request {
         if unreached.is_empty() {
             return Ok(());
         }
-        if self.reaches("fuse") && shared.first_reached(&self.uid).elapsed() < BACK_WITHIN {
+        if self.reaches("fuse") && shared.waited(&self.uid, CLIENTS) < BACK_WITHIN {
             let mut wanted = self.wanted_node_labels();
             wanted.fuse_nodes.clone_from(&unreached);
             shared.labeler.want(&self.uid, wanted);

@@ -7,18 +7,18 @@ use std::time::Duration;
 use futures::FutureExt;
 use kube::api::{DeleteParams, Preconditions};
 use serde_json::Value;
-use wasser_api::names;
 use wasser_api::reasons::events;
+use wasser_plugin::bindings::types::Role;
 
-use crate::age::age;
 use crate::error::EngineError;
 use crate::plugin::answer::answer;
+use crate::release::workloads::{installs, workload};
 use crate::request::Request;
 use crate::shared::backoff::Backoff;
 use crate::shared::tasks::Progress;
 use crate::steps::TOLD;
 use crate::watched::pods::PodIndex;
-use wasser_chart::OrGone;
+use wasser_chart::{OrGone, ReleaseError};
 
 /// Attempts to empty the cache where the runtime's clean policy does not say.
 const DEFAULT_ATTEMPTS: u32 = 3;
@@ -33,6 +33,8 @@ const PODS_GONE_WITHIN: Duration = Duration::from_secs(120);
 const CACHE: &str = "cache";
 /// What is remembered of a runtime whose release is gone.
 const RELEASE: &str = "release";
+/// The wait for the pods of a release that is gone.
+const PODS: &str = "pods";
 
 impl Request {
     /// Cleans the cache, the nodes, the release and the records. Fails with a wait while something
@@ -48,7 +50,14 @@ impl Request {
                 self.shared.remember_gone(&self.uid, CACHE);
             }
             self.clear_node_labels()?;
-            self.uninstall().await?;
+            let installed = self.shared.known_release(&self.uid).flatten();
+            let uninstalled = self.uninstall().await?;
+            let removed = installed.filter(|_| uninstalled);
+            let is_removed = |role: &Role| {
+                let objects = removed.as_ref().map(|release| release.objects()).unwrap_or_default();
+                installs(objects, role, &self.identity.name)
+            };
+            self.remove_workloads(|role| !is_removed(role)).await?;
             self.shared.remember_gone(&self.uid, RELEASE);
         }
         self.await_pods().await?;
@@ -74,7 +83,24 @@ impl Request {
         self.shared.caches.has_record(namespace, name) || self.roles.iter().any(|role| role.exists)
     }
 
-    async fn uninstall(&self) -> Result<(), EngineError> {
+    /// Removes the workloads of some roles, as far as they are the runtime's. What belongs to no
+    /// record goes with the runtime at the latest, but its pods are waited for before.
+    async fn remove_workloads(&self, of: impl Fn(&Role) -> bool) -> Result<(), EngineError> {
+        let roles = self.plugin.description.roles.iter();
+        let workloads: Vec<(&str, String)> = roles
+            .filter(|role| self.plugin.grants.kinds.contains(&role.workload) && of(role))
+            .map(|role| (role.workload.as_str(), workload(role, &self.identity.name)))
+            .collect();
+        let (name, policy) = (&self.identity.name, self.policy_of_hooks());
+        let removing = self.shared.releases.remove_workloads(name, &policy, &workloads).boxed();
+        self.own_time
+            .wait(removing)
+            .await
+            .map_err(|error| self.release_error(error))
+    }
+
+    /// Returns whether there was a record of the release.
+    async fn uninstall(&self) -> Result<bool, EngineError> {
         let (namespace, name) = (&self.identity.namespace, &self.identity.name);
         let config_maps = self.shared.caches.release_config_maps.has(namespace, name);
         let policy = self.policy_of_hooks();
@@ -85,22 +111,22 @@ impl Request {
             .boxed();
         // Its requests and hooks have limits.
         let uninstalled = self.own_time.wait(uninstalling).await;
-        uninstalled.map(drop).map_err(|source| EngineError::Release {
+        uninstalled.map_err(|error| self.release_error(error))
+    }
+
+    fn release_error(&self, source: ReleaseError) -> EngineError {
+        EngineError::Release {
             release: self.identity.display(),
             source: Box::new(source),
-        })
+        }
     }
 
     /// Waits until the pods of the release are gone. Kubernetes takes a pod that is terminating for
     /// one of a new DaemonSet of the same name, and would start none in its place.
     async fn await_pods(&self) -> Result<(), EngineError> {
         let caches = &self.shared.caches;
-        let workloads = self
-            .plugin
-            .description
-            .roles
-            .iter()
-            .map(|role| names::workload(&self.identity.name, &role.suffix));
+        let roles = self.plugin.description.roles.iter();
+        let workloads = roles.map(|role| workload(role, &self.identity.name));
         let pods: Vec<String> = workloads
             .flat_map(|workload| {
                 let of = |index: &PodIndex| index.of(&self.identity.namespace, &workload);
@@ -111,18 +137,23 @@ impl Request {
         if pods.is_empty() {
             return Ok(());
         }
-        let age = age(self.runtime.metadata.deletion_timestamp.as_ref());
+        // An installation that the deletion has ended may have had a request on its way.
+        let is_seen =
+            |role: &Role| caches.own_facts(&role.workload, self.owner(), &workload(role, &self.identity.name));
+        self.remove_workloads(|role| is_seen(role).is_some()).await?;
+        // Not since the deletion: what came before may have taken longer than pods may.
+        let waited = self.shared.waited(&self.uid, PODS);
         let pods = pods.join(", ");
-        if age < PODS_GONE_WITHIN {
+        if waited < PODS_GONE_WITHIN {
             return Err(EngineError::NotYet {
-                after: PODS_GONE_WITHIN - age,
+                after: PODS_GONE_WITHIN - waited,
                 message: format!("the pods {pods} are terminating"),
             });
         }
         let message = format!(
             "The pods {pods} are still terminating after {} s, and the deletion goes on; if their node is lost, \
                 delete its Node object",
-            age.as_secs()
+            waited.as_secs()
         );
         self.warn(events::ERROR_PROCESS_RUNTIME, &message).await;
         Ok(())

@@ -1,9 +1,10 @@
 //! Deletions that have to wait, or are disturbed.
 
-use serde_json::json;
-use wasser_test_api_server::{ApiServer, Effect, Failure, Fault, Record, Verb};
+use serde_json::{Value, json};
+use wasser_test_api_server::{ApiServer, Attempt, Effect, Failure, Fault, Record, Verb};
 
 use super::gone::{collected, object_gone};
+use super::machine::guest;
 use super::scene::{OPERATOR, QUIET, Scene};
 
 /// A finalizer that nobody here removes.
@@ -13,9 +14,8 @@ async fn gone(scene: &Scene, kind: &str) {
     object_gone(scene, kind, "demo").await;
 }
 
-#[tokio::test]
-async fn a_dataset_that_is_deleted_is_attended_while_pods_use_it() {
-    let (scene, _operator) = Scene::bound().await;
+/// A pod that uses the claim.
+fn user(scene: &Scene) {
     scene.server.create(&json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "app", "namespace": "default"},
         "spec": {
@@ -23,6 +23,12 @@ async fn a_dataset_that_is_deleted_is_attended_while_pods_use_it() {
             "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "demo"}}],
         },
     }));
+}
+
+#[tokio::test]
+async fn a_dataset_that_is_deleted_is_attended_while_pods_use_it() {
+    let (scene, _operator) = Scene::bound().await;
+    user(&scene);
     scene.server.delete("Dataset", "default", "demo");
     scene.server.settled(QUIET).await;
     scene.server.edit("DemoRuntime", "default", "demo", |runtime| {
@@ -105,4 +111,71 @@ async fn a_runtime_that_somebody_else_holds_does_not_hold_its_dataset() {
     collected(&scene, "the runtime to be cleaned up", has_cleaned).await;
     scene.server.settled(QUIET).await;
     assert_eq!(scene.server.object("Dataset", "default", "demo"), None);
+}
+
+/// A pod of the workers.
+fn worker_pod(scene: &Scene) {
+    let set = scene.server.object("StatefulSet", "default", "demo-worker").unwrap();
+    scene.server.create(&json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {
+            "name": "demo-worker-0", "namespace": "default",
+            "labels": {"fluid.io/dataset-id": "default-demo", "fluid.io/dataset": "default-demo"},
+            "ownerReferences": [{"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "demo-worker",
+                "uid": set["metadata"]["uid"], "controller": true}],
+        },
+        "spec": {"containers": [{"name": "worker", "image": "demo"}]},
+    }));
+}
+
+#[tokio::test]
+async fn pods_are_waited_for_however_long_what_came_before_has_taken() {
+    let (scene, _operator) = Scene::bound().await;
+    worker_pod(&scene);
+    scene.server.edit("Pod", "default", "demo-worker-0", |pod| {
+        pod["metadata"]["finalizers"] = json!([KEPT]);
+    });
+    scene.server.settled(QUIET).await;
+    // As if the claim had been in use for minutes.
+    scene.server.set_clock_ahead(-700);
+    scene.server.delete("DemoRuntime", "default", "demo");
+    let is_uninstalled = |server: &ApiServer| server.object("StatefulSet", "default", "demo-worker").is_none();
+    collected(&scene, "the release to go", is_uninstalled).await;
+    scene.server.settled(QUIET).await;
+    assert!(scene.server.object("DemoRuntime", "default", "demo").is_some());
+    scene.server.edit("Pod", "default", "demo-worker-0", |pod| {
+        pod["metadata"]["finalizers"] = json!([]);
+    });
+    gone(&scene, "DemoRuntime").await;
+    let events = scene.server.objects("Event", "default");
+    let gave_up = |event: &Value| event.to_string().contains("still terminating");
+    assert!(!events.iter().any(gave_up), "{events:?}");
+}
+
+/// The quota refuses the clients, after the other workloads were made.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_installation_left_half_way_goes_before_its_runtime() {
+    let scene = Scene::serving(&guest::objects());
+    let _operator = scene.start().await;
+    let is_refused = |attempt: &Attempt<'_>| attempt.call.verb == Verb::Create && attempt.call.resource == "daemonsets";
+    let refused = scene.server.arm(
+        Fault::any().of(OPERATOR).when(is_refused),
+        Effect::Answer(Failure::new(403, "Forbidden", "exceeded quota: workloads")),
+    );
+    scene.create_runtime();
+    scene.server.edit("DemoRuntime", "default", "demo", |runtime| {
+        runtime["spec"]["values"] = json!({"mode": "one"});
+    });
+    refused.hit(1).await;
+    let made = |server: &ApiServer| server.object("StatefulSet", "default", "demo-worker");
+    scene.server.until("the workers", made).await;
+    worker_pod(&scene);
+    scene.server.settled(QUIET).await;
+    scene.server.delete("DemoRuntime", "default", "demo");
+    for name in ["demo-master", "demo-worker"] {
+        let is_gone = |server: &ApiServer| server.object("StatefulSet", "default", name).is_none().then_some(());
+        scene.server.until(&format!("{name} to go"), is_gone).await;
+    }
+    assert!(scene.server.object("DemoRuntime", "default", "demo").is_some());
+    gone(&scene, "DemoRuntime").await;
 }

@@ -33,6 +33,11 @@ impl ApiServer {
         self.with(|state| state.lags.of_mut(resource).repeat = repeat);
     }
 
+    /// Sets by how many seconds the clock of the server is ahead of that of its clients.
+    pub fn set_clock_ahead(&self, seconds: i64) {
+        self.with(|state| state.clock = jiff::SignedDuration::from_secs(seconds));
+    }
+
     /// Ends the open watches of a resource.
     pub fn cut(&self, resource: &str, cut: Cut) {
         self.with(|state| state.cut(Some(resource), cut));

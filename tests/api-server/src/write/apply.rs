@@ -9,7 +9,7 @@ use crate::call::Call;
 use crate::failure::Failure;
 use crate::fields::{Managers, Operation, Shape};
 use crate::kinds::Kind;
-use crate::state::{State, now, text};
+use crate::state::{State, text};
 
 impl State {
     /// Applies a configuration: creates the object, or changes the fields that differ.
@@ -29,7 +29,7 @@ impl State {
         let empty = json!({"apiVersion": kind.api_version(), "kind": kind.kind, "metadata": {"name": call.name}});
         let before = live.as_deref().unwrap_or(&empty);
         let mut managers = Managers::of(before);
-        let applied = managers.applied(before, &said, &Shape::of(&kind), (owner, force), &now());
+        let applied = managers.applied(before, &said, &Shape::of(&kind), (owner, force), &self.now());
         let mut object = applied.map_err(|conflicts| conflicted(&kind, &conflicts))?;
         match live {
             None if self.is_dry => Ok(Written::object(201, Arc::new(object))),

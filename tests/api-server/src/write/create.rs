@@ -10,7 +10,7 @@ use crate::call::Call;
 use crate::failure::Failure;
 use crate::fields::{Managers, Shape};
 use crate::kinds::{Kind, crd};
-use crate::state::{State, now, text};
+use crate::state::{State, text};
 
 /// Metadata that only the server sets.
 const SET_BY_SERVER: [&str; 8] = [
@@ -71,7 +71,7 @@ impl State {
             format!("{} {}", kind.kind, display(&call.namespace, &name)),
         );
         object["metadata"]["uid"] = json!(uid);
-        object["metadata"]["creationTimestamp"] = json!(now());
+        object["metadata"]["creationTimestamp"] = json!(self.now());
         if kind.has_generation {
             object["metadata"]["generation"] = json!(1);
         }
@@ -79,7 +79,7 @@ impl State {
             By::Managers(managers) => managers,
             By::Owner(owner) => {
                 let mut managers = Managers::default();
-                managers.updated(&json!({"metadata": {}}), &object, &Shape::of(kind), owner, &now());
+                managers.updated(&json!({"metadata": {}}), &object, &Shape::of(kind), owner, &self.now());
                 managers
             }
         };
@@ -89,7 +89,7 @@ impl State {
             return Ok(Arc::new(object));
         }
         if kind.kind == "CustomResourceDefinition" {
-            crd::establish(&mut object, &now());
+            crd::establish(&mut object, &self.now());
             let defined =
                 crd::kind(&object).ok_or_else(|| Failure::bad_request("the CRD names no kind or no version"))?;
             self.kinds.add(defined);

@@ -9,7 +9,7 @@ use super::{Written, decode};
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::kinds::Kind;
-use crate::state::{State, now, text, texts};
+use crate::state::{State, text, texts};
 
 /// The finalizer of a deletion that deletes dependents first.
 pub(crate) const FOREGROUND: &str = "foregroundDeletion";
@@ -48,7 +48,7 @@ impl State {
             0
         };
         if !was_deleted {
-            object["metadata"]["deletionTimestamp"] = json!(now());
+            object["metadata"]["deletionTimestamp"] = json!(self.now());
             let generation = object.pointer("/metadata/generation").and_then(Value::as_i64);
             if let Some(generation) = generation {
                 object["metadata"]["generation"] = json!(generation + 1);

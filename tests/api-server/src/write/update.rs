@@ -10,7 +10,7 @@ use crate::call::Call;
 use crate::failure::{Failure, Problem};
 use crate::fields::{Managers, Operation, Shape};
 use crate::kinds::{Kind, crd};
-use crate::state::{State, now, text, texts};
+use crate::state::{State, text, texts};
 
 /// Metadata that an update does not change.
 const KEPT: [&str; 8] = [
@@ -76,7 +76,7 @@ impl State {
             By::Managers(managers) => managers,
             By::Owner(owner) => {
                 let mut managers = Managers::of(live);
-                managers.updated(live, &object, &Shape::of(kind), owner, &now());
+                managers.updated(live, &object, &Shape::of(kind), owner, &self.now());
                 managers
             }
         };
