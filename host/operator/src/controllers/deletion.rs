@@ -14,7 +14,7 @@ use wasser_api::ObjectKey;
 use wasser_api::dataset::Dataset;
 use wasser_api::finalizers;
 use wasser_api::reasons::events as reasons;
-use wasser_engine::{EngineError, OrGone, RuntimeObject, Shared, TOLD, age, is_ours, live_references};
+use wasser_engine::{EngineError, OrGone, RuntimeObject, Shared, TOLD, age, is_conflict_of, is_ours, live_references};
 
 use super::dataset_writes::{STALE, event, patch_metadata};
 
@@ -55,9 +55,12 @@ pub async fn reconcile(
         shared.remember_gone(&uid, UNUSED);
     }
     if !dataset.finalizers().iter().any(|finalizer| finalizer == ORPHAN) {
-        let waiting = delete_runtimes(dataset, shared, runtimes).await?;
-        if let Some(waiting) = waiting {
-            return Ok(Action::requeue(tell(dataset, shared, &waiting).await));
+        match delete_runtimes(dataset, shared, runtimes).await {
+            Ok(None) => {}
+            Ok(Some(waiting)) => return Ok(Action::requeue(tell(dataset, shared, &waiting).await)),
+            // The watch shows the newer version soon.
+            Err(error) if is_conflict_of(&error) => return Ok(Action::requeue(STALE)),
+            Err(error) => return Err(error),
         }
     }
     tracing::debug!(
@@ -123,9 +126,10 @@ fn is_owned(runtime: &RuntimeObject, uid: &str) -> bool {
 async fn delete(shared: &Shared, resource: &ApiResource, runtime: &RuntimeObject) -> Result<(), EngineError> {
     let ObjectKey { namespace, name } = ObjectKey::of(runtime);
     let api = Api::<DynamicObject>::namespaced_with(shared.client.clone(), &namespace, resource);
+    // A newer version may have lost its owner reference to a deletion with `--cascade=orphan`.
     let only = Preconditions {
         uid: runtime.uid(),
-        resource_version: None,
+        resource_version: runtime.resource_version(),
     };
     let attempt = format!("deleting {} {namespace}/{name}", resource.kind);
     let deleted = api.delete(&name, &DeleteParams::background().preconditions(only)).await;

@@ -10,12 +10,40 @@ use wasser_api::{finalizers, labels};
 use wasser_engine::{EngineError, Request, is_not_found, patch_params};
 
 /// Whether the runtime belongs to its Dataset, carries its label, and is guarded by the finalizer.
+///
+/// It need not belong to a Dataset that is being deleted: a deletion with `--cascade=orphan` takes
+/// the owner reference away, and the runtime is to stay.
 pub(super) fn is_adopted(request: &Request, dataset: &Dataset) -> bool {
-    let uid = dataset.uid().unwrap_or_default();
     let finalizer = finalizers::runtime(&request.identity.runtime_type);
-    request.runtime.owner_references().iter().any(|owner| owner.uid == uid)
+    (is_leaving(dataset) || is_owned(request, dataset))
         && request.runtime.labels().get(labels::DATASET_ID) == Some(&request.identity.dataset_id())
         && request.runtime.finalizers().contains(&finalizer)
+}
+
+fn is_leaving(dataset: &Dataset) -> bool {
+    dataset.metadata.deletion_timestamp.is_some()
+}
+
+fn is_owned(request: &Request, dataset: &Dataset) -> bool {
+    let uid = dataset.uid().unwrap_or_default();
+    request.runtime.owner_references().iter().any(|owner| owner.uid == uid)
+}
+
+/// Whether the runtime may get an owner reference to its Dataset. One that has lost it may have lost
+/// it to a deletion that the watch of Datasets does not show yet, so the API server is asked.
+async fn may_be_owned(request: &Request, dataset: &Dataset) -> Result<bool, EngineError> {
+    if is_leaving(dataset) {
+        return Ok(false);
+    }
+    let finalizer = finalizers::runtime(&request.identity.runtime_type);
+    if !request.runtime.finalizers().contains(&finalizer) {
+        return Ok(true);
+    }
+    let api = Api::<Dataset>::namespaced(request.shared.client.clone(), &request.identity.namespace);
+    let attempt = format!("reading Dataset {}", request.identity.display());
+    let found = api.get_metadata_opt(&request.identity.name).await;
+    let found = found.map_err(EngineError::kube(attempt))?.map(|found| found.metadata);
+    Ok(found.is_some_and(|found| found.uid == dataset.metadata.uid && found.deletion_timestamp.is_none()))
 }
 
 /// AddFinalizerAndRequeue, with the owner reference and the label in the same write. The reconcile
@@ -30,7 +58,7 @@ pub(super) async fn add_finalizer(request: &mut Request, dataset: &Dataset) -> R
         .iter()
         .map(|owner| json!(owner))
         .collect();
-    if !request.runtime.owner_references().iter().any(|owner| owner.uid == uid) {
+    if !is_owned(request, dataset) && may_be_owned(request, dataset).await? {
         owners.push(
             json!({"apiVersion": wasser_api::API_VERSION, "kind": "Dataset", "name": request.identity.name,
             "uid": uid}),

@@ -1,5 +1,6 @@
 //! Deletions that have to wait, or are disturbed.
 
+use rstest::rstest;
 use serde_json::{Value, json};
 use wasser_test_api_server::{ApiServer, Attempt, Effect, Failure, Fault, Record, Verb};
 
@@ -178,4 +179,38 @@ async fn what_an_installation_left_half_way_goes_before_its_runtime() {
     }
     assert!(scene.server.object("DemoRuntime", "default", "demo").is_some());
     gone(&scene, "DemoRuntime").await;
+}
+
+/// `kubectl delete dataset demo --cascade=orphan`: the garbage collector takes the owner reference
+/// away, and then its own finalizer.
+#[rstest]
+#[case::in_order(None)]
+#[case::the_dataset_is_seen_late(Some("datasets"))]
+#[case::the_runtime_is_seen_late(Some("demoruntimes"))]
+#[tokio::test]
+async fn a_runtime_that_is_to_stay_stays(#[case] late: Option<&str>) {
+    let (scene, _operator) = Scene::bound().await;
+    user(&scene);
+    if let Some(late) = late {
+        scene.server.hold(late);
+    }
+    let orphan = json!({"propagationPolicy": "Orphan"});
+    scene.server.delete_with("Dataset", "default", "demo", &orphan);
+    scene.server.collect();
+    scene.server.settled(QUIET).await;
+    scene.server.delete("Pod", "default", "app");
+    // No watch shows pods of users.
+    scene.server.edit("Dataset", "default", "demo", |dataset| {
+        dataset["metadata"]["labels"]["example.org/looked-at"] = json!("yes");
+    });
+    scene.server.settled(QUIET).await;
+    scene.server.release_all();
+    gone(&scene, "Dataset").await;
+    scene.server.settled(QUIET).await;
+    let runtime = scene.server.object("DemoRuntime", "default", "demo").unwrap();
+    assert!(runtime["metadata"]["deletionTimestamp"].is_null(), "{runtime}");
+    assert!(runtime["metadata"]["ownerReferences"].is_null(), "{runtime}");
+    for (kind, name) in [("StatefulSet", "demo-worker"), ("PersistentVolumeClaim", "demo")] {
+        assert!(scene.server.object(kind, "default", name).is_some(), "{kind} {name}");
+    }
 }
