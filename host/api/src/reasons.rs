@@ -42,6 +42,8 @@ pub mod events {
     pub const ERROR_DELETE_DATASET: &str = "ErrorDeleteDataset";
     /// The deletion of a Dataset waits for its runtime. Normal.
     pub const DELETING_DATASET: &str = "DeletingDataset";
+    /// The deletion of a runtime waits for something. Normal.
+    pub const DELETING_RUNTIME: &str = "DeletingRuntime";
     /// A Dataset or a data operation could not be processed. Warning.
     pub const ERROR_PROCESS_DATASET: &str = "ErrorProcessDataset";
     /// The Dataset of an operation does not exist. Warning.

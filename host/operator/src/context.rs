@@ -28,6 +28,8 @@ pub struct Settings {
     pub sync_period: Duration,
     /// How often running operations are asked how far they are.
     pub progress_period: Duration,
+    /// How long a deletion may wait for something before its user learns of it.
+    pub patience: Duration,
     /// Directory of nodes below which file systems are mounted.
     pub mount_root: String,
     /// Nodes with all of these labels are left alone.

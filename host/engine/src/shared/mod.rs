@@ -76,6 +76,8 @@ pub struct EngineSettings {
     pub mount_root: String,
     /// How often the cache states of a bound dataset are read.
     pub sync_period: Duration,
+    /// How long a deletion may wait for something before its user learns of it.
+    pub patience: Duration,
     /// What Datasets may do with what belongs to others.
     pub tenant_rules: TenantRules,
     /// Whether the Secrets that Datasets name are looked for before pods are made that need them.

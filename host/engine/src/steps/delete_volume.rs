@@ -9,7 +9,6 @@ use kube::{Api, ResourceExt};
 use serde_json::json;
 use wasser_api::labels;
 
-use crate::age::age;
 use crate::error::EngineError;
 use crate::request::Request;
 use crate::steps::TOLD;
@@ -19,10 +18,14 @@ use wasser_chart::OrGone;
 /// When to look again at what no watch shows: an object without our label, or pods that use a
 /// claim.
 const UNWATCHED: Duration = Duration::from_secs(5);
-/// How long a claim may be terminating before its protection is looked at.
+/// How long a claim may be terminating before its protection is removed, if nobody uses it.
 const LONG: Duration = Duration::from_secs(30);
+/// The wait for a claim that is terminating.
+const CLAIM: &str = "claim";
 /// The finalizer of claims that a controller of Kubernetes removes once no pod uses them.
 const PROTECTION: &str = "kubernetes.io/pvc-protection";
+/// The same of volumes, for as long as a claim is bound to them.
+const VOLUME_PROTECTION: &str = "kubernetes.io/pv-protection";
 
 impl Request {
     /// Removes the claim, then the volume. Fails with a wait until both are gone.
@@ -55,15 +58,19 @@ impl Request {
             self.shared.remember_gone(&self.uid, KIND);
             return Ok(());
         };
-        let protection = match &claim.deletion_timestamp {
+        let holder = match &claim.deletion_timestamp {
             None => {
                 delete(&claims, name, claim.uid.clone(), KIND).await?;
-                LONG
+                Holder::unknown(LONG)
             }
             Some(_) => self.release_protection(&claims, &claim).await?,
         };
-        let after = if is_watched { protection } else { UNWATCHED };
-        Err(gone_later(KIND, &format!("{namespace}/{name}"), after))
+        let after = if is_watched { holder.after } else { UNWATCHED };
+        Err(gone_later(
+            KIND,
+            &format!("{namespace}/{name}"),
+            Holder { after, ..holder },
+        ))
     }
 
     async fn delete_volume_itself(&self) -> Result<(), EngineError> {
@@ -75,10 +82,11 @@ impl Request {
         let volumes = Api::<PersistentVolume>::all(self.shared.client.clone());
         let cached = self.shared.caches.volume(&name);
         let after = if cached.is_some() { TOLD } else { UNWATCHED };
+        let name = name.as_str();
         let found = match cached {
             Some(cached) => Some(cached),
             None => {
-                let found = volumes.get_opt(&name).await;
+                let found = volumes.get_opt(name).await;
                 found
                     .map_err(EngineError::kube(format!("reading {KIND} {name}")))?
                     .map(Arc::new)
@@ -89,31 +97,40 @@ impl Request {
             return Ok(());
         };
         if found.metadata.deletion_timestamp.is_none() {
-            delete(&volumes, &name, found.uid(), KIND).await?;
+            delete(&volumes, name, found.uid(), KIND).await?;
         }
-        Err(gone_later(KIND, &name, after))
+        Err(gone_later(
+            KIND,
+            name,
+            Holder::finalizers(found.finalizers(), VOLUME_PROTECTION, after),
+        ))
     }
 
     /// A claim that has been terminating for long, although no pod uses it, is let go. The
-    /// finalizers of others stay. Returns when to look again.
+    /// finalizers of others stay. Returns what holds the claim.
     async fn release_protection(
         &self,
         claims: &Api<PersistentVolumeClaim>,
         claim: &ObjectMeta,
-    ) -> Result<Duration, EngineError> {
+    ) -> Result<Holder, EngineError> {
         let (namespace, name) = (&self.identity.namespace, &self.identity.name);
         let finalizers = claim.finalizers.as_deref().unwrap_or_default();
         let others: Vec<&String> = finalizers.iter().filter(|finalizer| *finalizer != PROTECTION).collect();
+        let held = |after: Duration| Holder::finalizers(finalizers, PROTECTION, after);
         if others.len() == finalizers.len() {
-            return Ok(TOLD);
+            return Ok(held(TOLD));
         }
-        let age = age(claim.deletion_timestamp.as_ref());
-        if age < LONG {
-            return Ok(LONG - age);
+        let waited = self.shared.waited(&self.uid, CLAIM);
+        let first_look = self.shared.settings.patience.min(LONG);
+        if waited < first_look {
+            return Ok(held(first_look - waited));
         }
         let users = self.shared.claim_users.of(&self.shared.client, namespace, name).await?;
         if !users.is_empty() {
-            return Ok(UNWATCHED);
+            return Ok(Holder::users(&users));
+        }
+        if waited < LONG {
+            return Ok(held(LONG - waited));
         }
         let patch =
             json!({"metadata": {"uid": claim.uid, "resourceVersion": claim.resource_version, "finalizers": others}});
@@ -122,7 +139,43 @@ impl Request {
             .patch_metadata(name, &PatchParams::default(), &Patch::Merge(&patch))
             .await;
         patched.or_gone().map_err(EngineError::kube(attempt))?;
-        Ok(TOLD)
+        Ok(held(TOLD))
+    }
+}
+
+/// What keeps an object that is being deleted.
+struct Holder {
+    /// Words for users. None if it is expected to go at once.
+    words: Option<String>,
+    /// When to look again.
+    after: Duration,
+}
+
+impl Holder {
+    fn unknown(after: Duration) -> Self {
+        Self { words: None, after }
+    }
+
+    fn users(pods: &[String]) -> Self {
+        let words = format!("the pods {} still use it; delete them first", pods.join(", "));
+        Self {
+            words: Some(words),
+            after: UNWATCHED,
+        }
+    }
+
+    /// The finalizers of others than Kubernetes.
+    fn finalizers(all: &[String], protection: &str, after: Duration) -> Self {
+        let others: Vec<&str> = all
+            .iter()
+            .map(String::as_str)
+            .filter(|one| *one != protection)
+            .collect();
+        let words = (!others.is_empty()).then(|| {
+            let others = others.join(", ");
+            format!("the finalizers {others} hold it, which whoever has set them has to remove")
+        });
+        Self { words, after }
     }
 }
 
@@ -134,10 +187,14 @@ fn is_created_by_us(metadata: &ObjectMeta) -> bool {
         == Some(labels::CREATED_BY_VALUE)
 }
 
-fn gone_later(kind: &str, name: &str, after: Duration) -> EngineError {
+fn gone_later(kind: &str, name: &str, holder: Holder) -> EngineError {
+    let mut message = format!("{kind} {name} is being deleted");
+    if let Some(words) = holder.words {
+        message.push_str(&format!(": {words}"));
+    }
     EngineError::NotYet {
-        after,
-        message: format!("{kind} {name} is being deleted"),
+        after: holder.after,
+        message,
     }
 }
 

@@ -29,6 +29,8 @@ const PAUSES: Backoff = Backoff {
 };
 /// How long pods are waited for. Those of a node that is lost never go.
 const PODS_GONE_WITHIN: Duration = Duration::from_secs(120);
+/// How many nodes are named that do not let labels be removed.
+const NODES_NAMED: usize = 3;
 /// What is remembered of a runtime whose cache is cleaned.
 const CACHE: &str = "cache";
 /// What is remembered of a runtime whose release is gone.
@@ -70,10 +72,23 @@ impl Request {
         if self.shared.labeler.leave(&self.uid, wanted, self.wake.clone()) {
             return Ok(());
         }
-        Err(EngineError::NotYet {
-            after: TOLD,
-            message: "the labels of the runtime are being removed from nodes".to_owned(),
-        })
+        let mut message = "the labels of the runtime are being removed from nodes".to_owned();
+        let failures = self.shared.labeler.failures_of(&self.uid);
+        let mut named: Vec<String> = failures
+            .iter()
+            .take(NODES_NAMED)
+            .map(|(node, error)| format!("{node} ({error})"))
+            .collect();
+        if let Some(rest) = failures.len().checked_sub(NODES_NAMED).filter(|rest| *rest > 0) {
+            named.push(format!("and {rest} more"));
+        }
+        // That a node refuses is only known after an attempt, which nothing tells.
+        let mut after = TOLD.min(self.shared.settings.patience);
+        if !named.is_empty() {
+            message.push_str(&format!("; it is tried again on the nodes {}", named.join(", ")));
+            after = TOLD;
+        }
+        Err(EngineError::NotYet { after, message })
     }
 
     /// Whether there is anything to clean, and to clean it with. After a restart, the release may

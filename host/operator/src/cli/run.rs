@@ -89,6 +89,8 @@ pub struct Args {
 
 /// How often running operations are asked how far they are.
 const PROGRESS_PERIOD: Duration = Duration::from_secs(10);
+/// How long a deletion may wait for something before its user learns of it.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Who may refer to a Dataset of another namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -113,6 +115,7 @@ impl Args {
             workers: self.workers,
             sync_period: self.sync_period,
             progress_period: PROGRESS_PERIOD,
+            patience: PATIENCE,
             mount_root: self.mount_root.clone(),
             excluded_nodes: BTreeMap::clone(&self.excluded_nodes),
             tenant_rules: TenantRules {

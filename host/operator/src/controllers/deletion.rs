@@ -14,16 +14,16 @@ use wasser_api::ObjectKey;
 use wasser_api::dataset::Dataset;
 use wasser_api::finalizers;
 use wasser_api::reasons::events as reasons;
-use wasser_engine::{EngineError, OrGone, RuntimeObject, Shared, TOLD, age, is_conflict_of, is_ours, live_references};
+use wasser_engine::{EngineError, OrGone, RuntimeObject, Shared, TOLD, is_conflict_of, is_ours, live_references};
 
 use super::dataset_writes::{STALE, event, patch_metadata};
 
 /// How soon a deletion looks again for who uses the data. No watch shows pods of users.
 const USED: Duration = Duration::from_secs(10);
-/// After this time, the user learns what a deletion is waiting for.
-const LONG: Duration = Duration::from_secs(10);
 /// The finalizer of a deletion that leaves dependents alone: `kubectl delete --cascade=orphan`.
 const ORPHAN: &str = "orphan";
+/// The wait for a runtime to clean up.
+const CLEAN_UP: &str = "clean-up";
 /// What is remembered of a Dataset once nobody uses it.
 const UNUSED: &str = "use";
 
@@ -139,9 +139,10 @@ async fn delete(shared: &Shared, resource: &ApiResource, runtime: &RuntimeObject
 
 /// Reports what a deletion that takes long is waiting for. Returns when to look again.
 async fn tell(dataset: &Dataset, shared: &Shared, waiting: &str) -> Duration {
-    let age = age(dataset.metadata.deletion_timestamp.as_ref());
-    if age < LONG {
-        return LONG - age;
+    let patience = shared.settings.patience;
+    let waited = shared.waited(&dataset.uid().unwrap_or_default(), CLEAN_UP);
+    if waited < patience {
+        return patience - waited;
     }
     let message = format!("waiting for {waiting} to clean up; its own events say what for");
     shared

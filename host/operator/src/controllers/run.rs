@@ -62,6 +62,7 @@ async fn run_all(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
     let settings = EngineSettings {
         mount_root: context.settings.mount_root.clone(),
         sync_period: context.settings.sync_period,
+        patience: context.settings.patience,
         tenant_rules: context.settings.tenant_rules,
         look_up_secrets: context.settings.look_up_secrets,
     };

@@ -14,6 +14,7 @@ mod cache_classes;
 mod common;
 mod data_commands;
 mod decisions;
+mod deletion_waits;
 mod deletions;
 mod drift;
 mod efc;

@@ -62,6 +62,8 @@ pub struct Scene {
     pub progress_period: Duration,
     /// How often operators look at what no watch tells of.
     pub sync_period: Duration,
+    /// How long a deletion waits before they say for what.
+    pub patience: Duration,
     /// The registry that artifacts are pulled from, and where they are kept.
     pub registry: OciRegistry,
     pub artifacts: Arc<tempfile::TempDir>,
@@ -105,6 +107,7 @@ impl Scene {
             recording: recording(Driver::Secret),
             progress_period: Duration::from_secs(10),
             sync_period: Duration::from_secs(15),
+            patience: Duration::from_secs(10),
             registry: OciRegistry::default(),
             artifacts: Arc::new(tempfile::tempdir().unwrap()),
             keys: Vec::new(),
@@ -295,6 +298,7 @@ impl Scene {
                 workers: 4,
                 sync_period: self.sync_period,
                 progress_period: self.progress_period,
+                patience: self.patience,
                 mount_root: "/runtime-mnt".to_owned(),
                 excluded_nodes: BTreeMap::new(),
                 tenant_rules: self.tenant_rules,

@@ -1,7 +1,8 @@
 //! The one place that reports how a reconcile ended: by the condition `NotReady` of the Dataset, by
 //! events on the Dataset and the runtime, by the statuses, and in the log.
 //!
-//! Waiting is not a failure, and a write that came too late is not one either: neither is an event.
+//! Waiting is not a failure, and a write that came too late is not one either: neither is an event,
+//! but for a deletion that waits long.
 //! The condition is there for exactly as long as something is wrong.
 
 use kube::Resource;
@@ -14,6 +15,9 @@ use crate::error::{EngineError, is_conflict_of};
 use crate::request::Request;
 use crate::request::change::Change;
 use crate::request::roles::RoleTrouble;
+
+/// The wait of a runtime that is being deleted.
+const DELETION: &str = "deletion";
 
 /// What the condition `NotReady` says.
 #[derive(Debug, PartialEq, Eq)]
@@ -126,6 +130,7 @@ impl Request {
             Ok(())
         };
         self.publish_failures(error).await;
+        self.publish_wait(error).await;
         self.publish_changes(written.is_ok()).await;
         written
     }
@@ -192,6 +197,22 @@ impl Request {
         for trouble in self.troubles.iter().filter(|trouble| !text.contains(&trouble.text)) {
             self.publish_failure(&trouble.reason, &trouble.text, true).await;
         }
+    }
+
+    /// Publishes on a runtime what its deletion waits for, once that takes long: its status shows
+    /// nothing any more.
+    async fn publish_wait(&mut self, error: Option<&EngineError>) {
+        let wait = error.filter(|error| error.is_wait() && self.runtime.metadata.deletion_timestamp.is_some());
+        let Some(wait) = wait else { return };
+        let (patience, waited) = (self.shared.settings.patience, self.shared.waited(&self.uid, DELETION));
+        if waited < patience {
+            self.look_again_in(patience - waited);
+            return;
+        }
+        let message = format!("the deletion waits: {wait}");
+        let (about, reason) = (self.reference(), events::DELETING_RUNTIME);
+        let events = &self.shared.events;
+        events.publish(about, EventType::Normal, reason, &message).await;
     }
 
     /// Publishes a failure on the runtime, and on the Dataset if it is its own. The same one again

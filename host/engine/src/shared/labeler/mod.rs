@@ -91,6 +91,12 @@ impl Labeler {
         is_gone
     }
 
+    /// Returns the nodes that do not let the labels of a runtime be removed, each with the answer to the
+    /// last attempt.
+    pub fn failures_of(&self, uid: &str) -> Vec<(String, String)> {
+        self.state.lock().failures_of(uid)
+    }
+
     /// Removes all labels of a runtime that is gone without having been cleaned up.
     pub fn abandon(&self, uid: &str) {
         if self.state.lock().abandon(uid) {
@@ -187,7 +193,7 @@ impl Labeler {
         match outcome {
             Ok(node) => self.state.lock().patched(&name, node),
             Err(error) => {
-                let pause = self.state.lock().failed(&name, Instant::now());
+                let pause = self.state.lock().failed(&name, error.to_string(), Instant::now());
                 let seconds = pause.as_secs();
                 tracing::warn!(node = name, %error, seconds, "labelling the node failed; it is tried again after this \
                     time");

@@ -50,6 +50,7 @@ struct Patching {
 struct Failed {
     times: u32,
     retry: Instant,
+    error: String,
 }
 
 /// See the module.
@@ -280,12 +281,14 @@ impl State {
     }
 
     /// Patching a node has failed. Returns the pause until the next attempt.
-    pub fn failed(&mut self, name: &str, now: Instant) -> Duration {
+    pub fn failed(&mut self, name: &str, error: String, now: Instant) -> Duration {
         self.patching.remove(name);
-        let failed = self
-            .failed
-            .entry(name.to_owned())
-            .or_insert(Failed { times: 0, retry: now });
+        let failed = self.failed.entry(name.to_owned()).or_insert_with(|| Failed {
+            times: 0,
+            retry: now,
+            error: String::new(),
+        });
+        failed.error = error;
         let pause = FIRST_PAUSE
             .saturating_mul(2_u32.saturating_pow(failed.times))
             .min(LONGEST_PAUSE);
@@ -309,15 +312,25 @@ impl State {
     /// Returns whether some node still has a label of a runtime that nobody else wants there.
     fn is_pending(&self, uid: &str) -> bool {
         let Some(want) = self.wishes.get(uid) else { return false };
-        let has_own = |node: &String| {
+        let is_written = |patching: &Patching| want.marks().any(|mark| patching.sets.contains(&mark));
+        self.patching.values().any(is_written) || self.nodes_with(want).next().is_some()
+    }
+
+    /// Returns the nodes that still have a label of a runtime which nobody else wants there, and whose
+    /// patch has failed, each with the answer.
+    pub fn failures_of(&self, uid: &str) -> Vec<(String, String)> {
+        let nodes = self.wishes.get(uid).into_iter().flat_map(|want| self.nodes_with(want));
+        let failures = nodes.filter_map(|node| Some((node.clone(), self.failed.get(node)?.error.clone())));
+        failures.collect()
+    }
+
+    fn nodes_with<'a>(&'a self, want: &'a WantedLabels) -> impl Iterator<Item = &'a String> {
+        let marked = want.marks().filter_map(|mark| self.nodes_of_mark.get(&mark));
+        let nodes: BTreeSet<&String> = marked.flatten().collect();
+        nodes.into_iter().filter(|node| {
             let changes = self.changes(node);
             changes.iter().any(|(key, value)| value.is_null() && want.has_key(key))
-        };
-        let marks: Vec<Mark> = want.marks().collect();
-        let marked = marks.iter().filter_map(|mark| self.nodes_of_mark.get(mark));
-        let nodes: BTreeSet<&String> = marked.flatten().collect();
-        let is_written = |patching: &Patching| marks.iter().any(|mark| patching.sets.contains(mark));
-        self.patching.values().any(is_written) || nodes.into_iter().any(has_own)
+        })
     }
 }
 

@@ -179,7 +179,7 @@ fn a_node_that_refuses_is_tried_less_and_less_often_and_holds_up_no_other() {
     for _ in 0..12 {
         assert_eq!(state.take(now).len(), 1);
         attempts.push((now - begin).as_secs());
-        now += state.failed("a", now);
+        now += state.failed("a", "no".to_owned(), now);
         // Neither a change of the node nor one of the wishes is a reason to hurry.
         state.want("1", want("x", &["a", "b"]));
         let b = state.take(begin);
@@ -192,4 +192,19 @@ fn a_node_that_refuses_is_tried_less_and_less_often_and_holds_up_no_other() {
         assert_eq!(state.next(begin), Some(now));
     }
     assert_eq!(attempts, [0, 1, 3, 7, 15, 31, 63, 127, 255, 511, 811, 1111]);
+}
+
+#[test]
+fn nodes_that_hold_up_a_runtime_that_leaves_are_named_with_their_answer() {
+    let (mut state, now) = (state(&["a", "b"]), Instant::now());
+    state.want("1", want("x", &["a", "b"]));
+    assert_eq!(patch(&mut state), ["a", "b"]);
+    assert!(!state.leave("1", want("x", &[]), Arc::new(|| ())));
+    assert_eq!(state.take(now).len(), 2);
+    assert!(state.failures_of("1").is_empty(), "nothing has failed yet");
+    state.failed("a", "denied by a webhook".to_owned(), now);
+    state.patched("b", Some(bare(3)));
+    let expected = [("a".to_owned(), "denied by a webhook".to_owned())];
+    assert_eq!(state.failures_of("1"), expected);
+    assert!(state.failures_of("2").is_empty());
 }
