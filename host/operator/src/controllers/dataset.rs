@@ -13,14 +13,14 @@ use kube::{Api, ResourceExt};
 use serde_json::json;
 use wasser_api::ObjectKey;
 use wasser_api::conditions::{self, Wanted};
-use wasser_api::dataset::{Dataset, DatasetPhase, DatasetStatus, Reference};
+use wasser_api::dataset::{Dataset, DatasetPhase, DatasetRuntime, DatasetStatus, Reference};
 use wasser_api::reasons::dataset::FAILED_TO_SETUP;
 use wasser_api::reasons::events as reasons;
 use wasser_api::{finalizers, labels, names};
 use wasser_engine::{EngineError, FIELD_MANAGER, RuntimeObject, Shared, namesake, write_dataset_status};
 
 use super::dataset_writes::{STALE, event, patch_metadata};
-use super::{deletion, unserved};
+use super::{bound, deletion, unserved};
 
 /// How long a Dataset may be without a runtime before its user learns of it: most are applied
 /// together.
@@ -30,6 +30,12 @@ const ALONE: Duration = Duration::from_secs(5);
 /// worth a write.
 const FIRST: Duration = Duration::from_secs(1);
 
+/// The wait for a runtime.
+const RUNTIME: &str = "runtime";
+
+/// When to look again for a runtime of a kind that nobody serves, and so nobody watches.
+const UNWATCHED: Duration = Duration::from_secs(600);
+
 /// What is known of the surroundings of a Dataset.
 pub struct Facts {
     /// The runtimes of its name, of every kind that is served, each with how the API server serves
@@ -37,8 +43,6 @@ pub struct Facts {
     pub runtimes: Vec<(ApiResource, Arc<RuntimeObject>)>,
     /// Whether all runtimes that it may have are known; after a start, some may not be listed yet.
     pub runtimes_known: bool,
-    /// How long this process has watched runtimes.
-    pub observed_for: Duration,
     /// The kind of the runtime that a Dataset gets which refers to another one. None if no plugin
     /// serves references.
     pub for_references: Option<ApiResource>,
@@ -91,7 +95,9 @@ pub async fn reconcile(mut dataset: Arc<Dataset>, shared: &Arc<Shared>, facts: F
     }
     // What is wrong for a runtime is reported with the runtime, whose reconcile shows the phase as
     // well: two that write one status only make each other's writes fail.
+    let uid = dataset.uid().unwrap_or_default();
     if !alone {
+        shared.wait_is_over(&uid, RUNTIME);
         return Ok(Action::await_change());
     }
     let reference = match Reference::of(&dataset.spec.mounts) {
@@ -110,8 +116,10 @@ pub async fn reconcile(mut dataset: Arc<Dataset>, shared: &Arc<Shared>, facts: F
         create_runtime(&dataset, shared, resource).await?;
         return Ok(Action::await_change());
     }
+    // Not since its creation: the clock of the API server may be ahead.
+    let alone_for = shared.waited(&uid, RUNTIME);
     if status.phase == DatasetPhase::Unset {
-        let rest = FIRST.saturating_sub(age(&dataset));
+        let rest = FIRST.saturating_sub(alone_for);
         if !rest.is_zero() {
             return Ok(Action::requeue(rest));
         }
@@ -119,10 +127,28 @@ pub async fn reconcile(mut dataset: Arc<Dataset>, shared: &Arc<Shared>, facts: F
         write_dataset_status(shared, &dataset, &status).await?;
         return Ok(Action::requeue(ALONE));
     }
+    if alone_for < ALONE {
+        return Ok(Action::requeue(ALONE - alone_for));
+    }
     if conditions::was_set_up(&status.conditions) {
-        return report_unserved(&dataset, shared, &status, &facts).await;
+        let Some(bound) = status.runtimes.first() else {
+            return Ok(Action::await_change());
+        };
+        if bound::exists(&shared.client, bound).await? {
+            return report_unserved(&dataset, shared, bound, &facts).await;
+        }
+        forget_runtime(&mut status);
     }
     wait_for_runtime(&dataset, shared, status, &facts).await
+}
+
+/// What a Dataset shows whose runtime is gone without a word: nobody has cleaned up after it. Which
+/// one it was is left, so that the next one removes the volume that leads to it.
+fn forget_runtime(status: &mut DatasetStatus) {
+    status.phase = DatasetPhase::NotBound;
+    status.conditions.clear();
+    status.cache_states.clear();
+    status.hcfs = None;
 }
 
 /// Tells the user of a Dataset that is bound to a runtime of a kind which no plugin serves, such as
@@ -130,15 +156,9 @@ pub async fn reconcile(mut dataset: Arc<Dataset>, shared: &Arc<Shared>, facts: F
 async fn report_unserved(
     dataset: &Dataset,
     shared: &Arc<Shared>,
-    status: &DatasetStatus,
+    bound: &DatasetRuntime,
     facts: &Facts,
 ) -> Result<Action, EngineError> {
-    let Some(bound) = status.runtimes.first() else {
-        return Ok(Action::await_change());
-    };
-    if facts.observed_for < ALONE {
-        return Ok(Action::requeue(ALONE - facts.observed_for));
-    }
     let mut message = format!(
         "Dataset.status.runtimes: no plugin serves runtimes of the type {}; what runs goes on, and nothing follows \
             changes or cleans up. Register a plugin for it in the namespace {}",
@@ -146,7 +166,7 @@ async fn report_unserved(
     );
     message.push_str(&unserved(shared, facts).await?);
     event(shared, dataset, reasons::ERROR_PROCESS_DATASET, &message).await;
-    Ok(Action::await_change())
+    Ok(Action::requeue(UNWATCHED))
 }
 
 /// Names the registrations that do not serve, if there are any: one of them may be meant.
@@ -169,10 +189,6 @@ async fn wait_for_runtime(
     status: DatasetStatus,
     facts: &Facts,
 ) -> Result<Action, EngineError> {
-    let alone = facts.observed_for.min(age(dataset));
-    if alone < ALONE {
-        return Ok(Action::requeue(ALONE - alone));
-    }
     let mut message = format!(
         "Dataset.metadata.name: there is no runtime {} in the namespace {} of a kind that a plugin serves; create one",
         dataset.name_any(),
@@ -180,13 +196,6 @@ async fn wait_for_runtime(
     );
     message.push_str(&unserved(shared, facts).await?);
     refuse(dataset, shared, status, &message).await
-}
-
-fn age(dataset: &Dataset) -> Duration {
-    let created = dataset.creation_timestamp();
-    created.map_or(Duration::ZERO, |created| {
-        Timestamp::now().duration_since(created.0).unsigned_abs()
-    })
 }
 
 /// Tells the user why nothing happens: an event, and a condition. A change of the Dataset starts

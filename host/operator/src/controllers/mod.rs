@@ -1,6 +1,7 @@
 //! The controllers: one for Datasets, and one for every kind of runtime that a plugin is registered
 //! for.
 
+mod bound;
 mod change_bus;
 mod cluster_objects;
 mod dataset;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
 use kube::ResourceExt;
@@ -167,7 +167,6 @@ async fn run_datasets(
             tracing::warn!("the runtimes of some kind are not listed yet; Datasets without one wait for that")
         }
     }
-    let started = Instant::now();
     let store = shared.caches.datasets.clone();
     let present: Vec<ObjectKey> = store.state().iter().map(|dataset| ObjectKey::of(&**dataset)).collect();
     let keys = futures::stream::iter(present).chain(UnboundedReceiverStream::new(touched));
@@ -190,7 +189,6 @@ async fn run_datasets(
         let facts = Facts {
             runtimes: runtimes.named(&dataset.namespace().unwrap_or_default(), &dataset.name_any()),
             runtimes_known: are_listed || is_complete.load(Ordering::Relaxed),
-            observed_for: started.elapsed(),
             for_references: references(&registry),
             namespace: namespace.clone(),
         };

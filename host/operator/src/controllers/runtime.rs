@@ -10,12 +10,13 @@ use futures::FutureExt;
 use kube::ResourceExt;
 use kube::core::ApiResource;
 use wasser_api::ObjectKey;
-use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, Reference};
+use wasser_api::dataset::Reference;
 use wasser_api::reasons::events as reasons;
 use wasser_api::{finalizers, labels, names};
-use wasser_engine::{EngineError, Request, RuntimeObject, Shared, Wake, namesake};
+use wasser_engine::{EngineError, Request, RuntimeObject, Shared, Wake};
 use wasser_plugin::{Observer, Plugin};
 
+use super::bound::can_be_bound;
 use super::next::{DEADLINE, Next};
 use super::pauses::{self, Failures};
 use super::runtime_index::RuntimeIndex;
@@ -27,9 +28,9 @@ use crate::metrics::Metrics;
 const REFERENCES: &str = "dataset-references";
 /// When to look again at what the watch shows as it was before a write of our own; its event
 /// usually comes earlier.
-const STALE: Duration = Duration::from_secs(1);
+pub(super) const STALE: Duration = Duration::from_secs(1);
 /// How soon a runtime that is not ready is looked at even if no watch says anything.
-const UNREADY: Duration = Duration::from_secs(120);
+pub(super) const UNREADY: Duration = Duration::from_secs(120);
 
 /// Asks for a reconcile of a runtime.
 pub type WakeByKey = Arc<dyn Fn(ObjectKey) + Send + Sync>;
@@ -152,7 +153,9 @@ async fn reconcile_internal(request: &mut Request, controller: &RuntimeControlle
     if dataset.metadata.deletion_timestamp.is_some() && !request.is_set_up() {
         return Ok(Next::Change);
     }
-    can_be_bound(request, &dataset, controller)?;
+    if let Some(next) = can_be_bound(request, &dataset, controller).await? {
+        return Ok(next);
+    }
     // The Dataset's own controller comes first: two that write one object at a time only make each
     // other's writes fail.
     if !dataset
@@ -316,40 +319,4 @@ async fn reconcile_runtime_deletion(request: &mut Request) -> Result<Next, Engin
     // Only now: a conflict above must not lead to a second clean-up.
     request.shared.forget(&request.uid);
     Ok(Next::Change)
-}
-
-/// A Dataset takes one runtime. A second one, of whatever kind, has to wait until the first is
-/// gone.
-fn can_be_bound(request: &Request, dataset: &Dataset, controller: &RuntimeController) -> Result<(), EngineError> {
-    if let Some(holder) = request.shared.caches.older_namesake(dataset) {
-        return Err(EngineError::InvalidSpec {
-            field: namesake::FIELD.to_owned(),
-            message: namesake::message(dataset, &holder),
-        });
-    }
-    let bound = dataset
-        .status
-        .as_ref()
-        .map(|status| status.runtimes.as_slice())
-        .unwrap_or_default();
-    let other = bound
-        .iter()
-        .find(|other| other.category == CATEGORY_ACCELERATE && other.runtime_type != request.identity.runtime_type);
-    let holder = other.map(|other| format!("the {} runtime {}/{}", other.runtime_type, other.namespace, other.name));
-    let (field, dataset) = (
-        format!("{}.metadata.name", request.identity.kind),
-        request.identity.display(),
-    );
-    let message = |holder: String| format!("the Dataset {dataset} belongs to {holder}; delete one of the two");
-    if let Some(holder) = holder {
-        let message = message(holder);
-        return Err(EngineError::InvalidSpec { field, message });
-    }
-    match controller.runtimes.older_than(&request.runtime, &request.resource.kind) {
-        None => Ok(()),
-        Some(older) => Err(EngineError::Taken {
-            field,
-            message: message(format!("the older {older} of the same name")),
-        }),
-    }
 }

@@ -8,6 +8,7 @@
 
 mod adoption;
 mod alluxio_operations;
+mod alone;
 mod artifacts;
 mod cache_classes;
 #[path = "../../../plugin/tests/common/mod.rs"]

@@ -1,0 +1,123 @@
+//! Which runtime a Dataset is bound to, and whether that is still there.
+//!
+//! A Dataset keeps what it shows if its runtime goes without a clean-up: its finalizer was removed
+//! by hand, or a backup has brought the Dataset back with its status.
+
+use kube::api::DynamicObject;
+use kube::core::{ApiResource, GroupVersion};
+use kube::{Api, Client, discovery};
+use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, DatasetRuntime};
+use wasser_engine::{EngineError, Request, is_not_found, namesake};
+
+use super::next::Next;
+use super::runtime::{RuntimeController, STALE, UNREADY};
+
+/// A Dataset takes one runtime. A second one, of whatever kind, has to wait until the first is
+/// gone. Returns when to look again if something of the first is removed before.
+pub(super) async fn can_be_bound(
+    request: &mut Request,
+    dataset: &Dataset,
+    controller: &RuntimeController,
+) -> Result<Option<Next>, EngineError> {
+    if let Some(holder) = request.shared.caches.older_namesake(dataset) {
+        return Err(EngineError::InvalidSpec {
+            field: namesake::FIELD.to_owned(),
+            message: namesake::message(dataset, &holder),
+        });
+    }
+    let bound = dataset
+        .status
+        .as_ref()
+        .map(|status| status.runtimes.as_slice())
+        .unwrap_or_default();
+    let other = bound
+        .iter()
+        .find(|other| other.category == CATEGORY_ACCELERATE && other.runtime_type != request.identity.runtime_type);
+    let (field, dataset) = (
+        format!("{}.metadata.name", request.identity.kind),
+        request.identity.display(),
+    );
+    let message = |holder: String| format!("the Dataset {dataset} belongs to {holder}; delete one of the two");
+    if let Some(other) = other {
+        let holder = format!("the {} runtime {}/{}", other.runtime_type, other.namespace, other.name);
+        let is_watched = controller
+            .runtimes
+            .of_type(&other.runtime_type, &other.namespace, &other.name)
+            .is_some();
+        if is_watched || exists(&request.shared.client, other).await? {
+            if !is_watched {
+                request.look_again_in(UNREADY);
+            }
+            let message = message(holder);
+            return Err(EngineError::InvalidSpec { field, message });
+        }
+        return replace(request, &field, &holder).await.map(Some);
+    }
+    match controller.runtimes.older_than(&request.runtime, &request.resource.kind) {
+        None => Ok(None),
+        Some(older) => Err(EngineError::Taken {
+            field,
+            message: message(format!("the older {older} of the same name")),
+        }),
+    }
+}
+
+/// Takes the place of a runtime that is gone without a clean-up. The volume leads to its clients, and
+/// is made again for those of the new one.
+async fn replace(request: &mut Request, field: &str, former: &str) -> Result<Next, EngineError> {
+    let dataset = request.dataset.as_ref();
+    if dataset.is_none_or(|dataset| dataset.metadata.deletion_timestamp.is_some()) {
+        return Ok(Next::Change);
+    }
+    match request.delete_volume().await {
+        Err(EngineError::NotYet { after, message }) => {
+            return Err(EngineError::Missing {
+                field: field.to_owned(),
+                message: format!("the Dataset was bound to {former}, which is gone; {message}"),
+                after,
+            });
+        }
+        outcome => outcome?,
+    }
+    request.reset_dataset().await?;
+    // What was seen to be gone comes again.
+    request.shared.forget(&request.uid);
+    tracing::info!(
+        runtime = request.identity.display(),
+        former,
+        "the Dataset was bound to a runtime that is gone"
+    );
+    Ok(Next::After(STALE))
+}
+
+/// Returns whether the API server has the runtime, whether its kind is served by a plugin or not. One
+/// that the operator may not read counts as there.
+///
+/// # Errors
+/// The API server does not say it.
+pub async fn exists(client: &Client, bound: &DatasetRuntime) -> Result<bool, EngineError> {
+    let kind = format!("{}runtime", bound.runtime_type);
+    let attempt = || format!("reading the {kind} {}/{}", bound.namespace, bound.name);
+    let Some(resource) = resource(client, &kind).await.map_err(EngineError::kube(attempt()))? else {
+        return Ok(false);
+    };
+    let api = Api::<DynamicObject>::namespaced_with(client.clone(), &bound.namespace, &resource);
+    match api.get_metadata_opt(&bound.name).await {
+        Ok(found) => Ok(found.is_some()),
+        Err(kube::Error::Api(status)) if status.is_forbidden() => Ok(true),
+        Err(error) => Err(EngineError::kube(attempt())(error)),
+    }
+}
+
+/// Returns how the API server serves a kind, in whatever case it is written.
+async fn resource(client: &Client, kind: &str) -> kube::Result<Option<ApiResource>> {
+    let version = GroupVersion::gv(wasser_api::GROUP, wasser_api::VERSION);
+    let group = match discovery::pinned_group(client, &version).await {
+        Ok(group) => group,
+        Err(error) if is_not_found(&error) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut all = group.recommended_resources().into_iter();
+    let found = all.find(|(resource, _)| resource.kind.eq_ignore_ascii_case(kind));
+    Ok(found.map(|(resource, _)| resource))
+}
