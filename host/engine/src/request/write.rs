@@ -1,6 +1,8 @@
 //! The status writes of a reconcile: at most one per object, of what changed, and none where nothing
 //! did.
 
+use std::time::{Duration, Instant};
+
 use kube::api::{DynamicObject, ObjectMeta, Patch};
 use kube::{Api, Resource};
 use serde::Serialize;
@@ -41,16 +43,25 @@ impl Request {
         let same = |now: &DynamicObject| now.data.get("status").unwrap_or(&Value::Null) == &shown;
         let statuses = (&shown, &known, &to_value(&self.runtime_status));
         let written = write_difference(&self.shared, &api, &self.runtime.metadata, statuses, same).await;
-        if written.map_err(EngineError::kube(attempt))? {
+        let written = written.map_err(EngineError::kube(attempt))?;
+        if matches!(written, Written::Yes) {
             self.shared.status_throttle.restart(&self.uid);
         }
+        self.look_again_at(written);
         Ok(())
     }
 
     async fn write_dataset_status(&mut self) -> Result<(), EngineError> {
-        match self.dataset.clone() {
-            Some(dataset) => write_dataset_status(&self.shared, &dataset, &self.dataset_status).await,
-            None => Ok(()),
+        if let Some(dataset) = self.dataset.clone() {
+            let written = write_status_of(&self.shared, &dataset, &self.dataset_status).await?;
+            self.look_again_at(written);
+        }
+        Ok(())
+    }
+
+    fn look_again_at(&mut self, written: Written) {
+        if let Written::InVain { again } = written {
+            self.look_again_in(again);
         }
     }
 
@@ -86,6 +97,10 @@ pub async fn write_dataset_status(
     dataset: &Dataset,
     status: &DatasetStatus,
 ) -> Result<(), EngineError> {
+    write_status_of(shared, dataset, status).await.map(drop)
+}
+
+async fn write_status_of(shared: &Shared, dataset: &Dataset, status: &DatasetStatus) -> Result<Written, EngineError> {
     let shown = dataset.status.as_ref().map_or(Value::Null, to_value);
     let ObjectKey { namespace, name } = ObjectKey::of(dataset);
     let api = Api::<Dataset>::namespaced(shared.client.clone(), &namespace);
@@ -93,27 +108,41 @@ pub async fn write_dataset_status(
     let same = |now: &Dataset| now.status == dataset.status;
     let statuses = (&shown, &shown, &to_value(status));
     let written = write_difference(shared, &api, &dataset.metadata, statuses, same).await;
-    written.map(drop).map_err(EngineError::kube(attempt))
+    written.map_err(EngineError::kube(attempt))
+}
+
+/// What became of a status.
+#[derive(Debug, Clone, Copy)]
+enum Written {
+    Yes,
+    /// Nothing differs, or the object is gone.
+    Not,
+    /// The API server drops what differs. It is sent again after this time.
+    InVain {
+        again: Duration,
+    },
 }
 
 /// Writes the difference between the status that an object `read` shows, with what of it is known,
-/// and the one that is wanted. Returns whether something was written: not if nothing differs, if
-/// the same was written in vain before, or if the object is gone.
+/// and the one that is wanted, unless the same was written in vain a short while ago.
 async fn write_difference<K>(
     shared: &Shared,
     api: &Api<K>,
     read: &ObjectMeta,
     (shown, known, wanted): (&Value, &Value, &Value),
     same: impl Fn(&K) -> bool,
-) -> kube::Result<bool>
+) -> kube::Result<Written>
 where
     K: Resource + Clone + DeserializeOwned + std::fmt::Debug,
 {
     let (uid, vain) = (read.uid.clone().unwrap_or_default(), &shared.vain_patches);
     let difference = status_patch(shown, known, wanted);
-    let Some(difference) = difference.filter(|patch| !vain.knows(&uid, shown, patch)) else {
-        return Ok(false);
+    let Some(difference) = difference else {
+        return Ok(Written::Not);
     };
+    if let Some(again) = vain.rest(&uid, shown, &difference, Instant::now()) {
+        return Ok(Written::InVain { again });
+    }
     let patch = StatusPatch {
         name: read.name.clone().unwrap_or_default(),
         uid,
@@ -121,13 +150,14 @@ where
         difference,
     };
     let Some(written) = patch.write(api, same).await.or_gone()? else {
-        return Ok(false);
+        return Ok(Written::Not);
     };
-    if written.meta().resource_version == read.resource_version {
-        vain.note(&patch.uid, shown, &patch.difference);
-    }
     shared.own_writes.wrote(&written);
-    Ok(true)
+    if written.meta().resource_version != read.resource_version {
+        return Ok(Written::Yes);
+    }
+    let again = vain.note(&patch.uid, shown, &patch.difference, Instant::now());
+    Ok(Written::InVain { again })
 }
 
 /// A change of the status of one object.
