@@ -219,6 +219,19 @@ impl RoleState {
         self.role.needed_for_bound && !self.serves()
     }
 
+    /// Words for a workload that somebody has scaled to zero although pods are wanted. The host scales
+    /// workers only: whoever has scaled another role may have a reason, and may not know what it
+    /// stops.
+    pub fn scaled_to_zero(&self) -> Option<String> {
+        let wanted = self
+            .wanted
+            .filter(|wanted| *wanted > 0 && self.exists && self.desired == 0)?;
+        Some(format!(
+            "the {kind} was scaled to 0; scale it to {wanted} again",
+            kind = self.role.workload
+        ))
+    }
+
     /// What the plugin gets to know.
     pub fn status(&self) -> RoleStatus {
         RoleStatus {
@@ -289,6 +302,24 @@ mod tests {
             (true, 1, 2, RuntimePhase::Ready),
         ] {
             assert_eq!(state(exists, wanted, ready).phase(), phase, "{exists} {wanted} {ready}");
+        }
+    }
+
+    #[test]
+    fn a_role_that_somebody_has_scaled_to_zero_says_so() {
+        for (exists, wanted, desired, says) in [
+            (true, 1, 0, true),
+            (true, 1, 1, false),
+            (true, 0, 0, false),
+            (false, 1, 0, false),
+        ] {
+            let state = RoleState {
+                desired,
+                ..state(exists, wanted, 0)
+            };
+            let words = state.scaled_to_zero();
+            assert_eq!(words.is_some(), says, "{exists} {wanted} {desired}");
+            assert!(words.is_none_or(|words| words.contains("scale it to 1 again")));
         }
     }
 

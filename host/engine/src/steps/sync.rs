@@ -209,9 +209,8 @@ impl Request {
         if self.may_be_idle(&idle) {
             return Ok(());
         }
-        let why = self
-            .trouble(&idle.role.name)
-            .map(|trouble| format!(": {}", trouble.text));
+        let trouble = self.trouble(&idle.role.name).map(|trouble| trouble.text.clone());
+        let why = trouble.or_else(|| idle.scaled_to_zero()).map(|why| format!(": {why}"));
         Err(EngineError::Unhealthy {
             message: format!(
                 "the {} {} is not healthy, expect at least one replica is ready{}",
