@@ -20,6 +20,28 @@ use crate::request::Request;
 use crate::steps::create_volume::is_of_claim;
 use crate::watched::Caches;
 
+/// The volume attribute that names the directory of the client on its node.
+const PATH: &str = "fluid_path";
+/// The volume attribute that names a directory of the file system.
+const SUB_PATH: &str = "fluid_sub_path";
+
+/// Where a volume leads.
+struct Place {
+    path: String,
+    directory: String,
+}
+
+impl Place {
+    fn of(volume: PersistentVolume) -> Option<Self> {
+        let mut attributes = volume.spec?.csi?.volume_attributes?;
+        let directory = attributes.remove(SUB_PATH).unwrap_or_default();
+        Some(Self {
+            path: attributes.remove(PATH)?,
+            directory: directory.trim_matches('/').to_owned(),
+        })
+    }
+}
+
 impl Request {
     /// Where the Dataset's volume leads, if it leads to another Dataset's file system. Volumes that
     /// Fluid has made do not say so, and the status of the runtime does.
@@ -27,6 +49,35 @@ impl Request {
         let (caches, identity) = (&self.shared.caches, &self.identity);
         link(caches, &identity.namespace, &identity.name)
             .or_else(|| Reference::of(&self.runtime_status.mounts).ok().flatten())
+    }
+
+    /// Whether the Dataset has a volume that leads to this reference. One that Fluid has made does not
+    /// say so, and is compared with the other's. What users can write, such as statuses, does not
+    /// count.
+    pub(super) async fn has_volume_of(&self, reference: &Reference) -> Result<bool, EngineError> {
+        let identity = &self.identity;
+        if !self.has_volume()? {
+            return Ok(false);
+        }
+        if let Some(linked) = link(&self.shared.caches, &identity.namespace, &identity.name) {
+            return Ok(linked == *reference);
+        }
+        let own = self.place(&identity.namespace, &identity.name).await?;
+        let other = self.place(&reference.namespace, &reference.name).await?;
+        let is_same = |(own, other): (Place, Place)| own.path == other.path && own.directory == reference.directory;
+        Ok(own.zip(other).is_some_and(is_same))
+    }
+
+    /// Where the volume of a Dataset leads on its nodes. The watch does not keep that.
+    async fn place(&self, namespace: &str, name: &str) -> Result<Option<Place>, EngineError> {
+        let volume = names::persistent_volume(namespace, name);
+        let found = Api::<PersistentVolume>::all(self.shared.client.clone())
+            .get_opt(&volume)
+            .await;
+        let found = found.map_err(EngineError::kube(format!("reading PersistentVolume {volume}")))?;
+        Ok(found
+            .filter(|volume| is_of_claim(volume, namespace, name))
+            .and_then(Place::of))
     }
 
     /// The Datasets that may have an entry of this one: where its volume leads, and what it refers

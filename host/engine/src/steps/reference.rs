@@ -55,7 +55,7 @@ impl Request {
                 message: format!("the Dataset {} that it refers to is not Bound", reference.display()),
             });
         }
-        self.may_refer(&other, reference)?;
+        self.may_refer(&other, reference).await?;
         self.register(&other, reference).await?;
         let outdated = self.keep_linked_volume(&dataset, &other, reference).await?;
         self.share_config(&other).await?;
@@ -133,12 +133,12 @@ impl Request {
         Ok(other)
     }
 
-    /// Fails if the other Dataset is not shared with this one's namespace. A volume that is there
+    /// Fails if the other Dataset is not shared with this one's namespace. A volume that leads to it
     /// stays: pods may use it.
-    fn may_refer(&self, other: &Dataset, reference: &Reference) -> Result<(), EngineError> {
+    async fn may_refer(&self, other: &Dataset, reference: &Reference) -> Result<(), EngineError> {
         let rules = &self.shared.settings.tenant_rules;
         match rules.refused_reference(&self.identity.namespace, reference, other) {
-            Some(message) if !self.has_volume()? => Err(EngineError::InvalidSpec {
+            Some(message) if !self.has_volume_of(reference).await? => Err(EngineError::InvalidSpec {
                 field: MOUNT_POINT.to_owned(),
                 message,
             }),

@@ -13,6 +13,7 @@ mod artifacts;
 mod cache_classes;
 #[path = "../../../plugin/tests/common/mod.rs"]
 mod common;
+mod consent;
 mod data_commands;
 mod decisions;
 mod deletion_waits;
