@@ -6,6 +6,7 @@
 //! before the API server has accepted all of it. `wasser render` prints a `Prepared`.
 
 pub mod adoption;
+pub mod canonical;
 pub mod claims;
 pub mod differences;
 mod installed;

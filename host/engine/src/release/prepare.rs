@@ -152,6 +152,16 @@ impl Prepared {
         rendered.objects.iter().chain(hooks)
     }
 
+    /// Whether one of these is of a hook.
+    pub(crate) fn is_hook(&self, object: &DynamicObject) -> bool {
+        let mut hooks = self.draft.rendered.hooks.iter();
+        hooks.any(|hook| {
+            hook.object
+                .as_ref()
+                .is_some_and(|of_hook| std::ptr::eq(of_hook, object))
+        })
+    }
+
     /// The values that it was rendered with.
     pub fn values(&self) -> &Value {
         &self.draft.values

@@ -22,6 +22,7 @@ mod drift;
 mod efc;
 mod faults;
 mod fluid;
+mod forged_values;
 mod gone;
 mod helm_record;
 mod identity;
