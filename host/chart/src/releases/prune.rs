@@ -40,6 +40,8 @@ pub async fn all(
 
 async fn one(kinds: &Kinds, ownership: &Ownership<'_>, reference: &Reference) -> Result<(), ReleaseError> {
     match survey::one(kinds, ownership, reference).await {
+        // Another deletion would change what becomes of its dependents.
+        Ok(Some(found)) if found.deletion_timestamp.is_some() => Ok(()),
         Ok(Some(found)) => same(kinds, &ownership.policy.namespace, reference, found.uid).await,
         // If the kind itself is gone from the cluster, its objects are as well.
         Ok(None) | Err(ReleaseError::UnknownKind { .. } | ReleaseError::NotGranted(_)) => Ok(()),

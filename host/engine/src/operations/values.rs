@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use kube::api::DynamicObject;
 use serde_json::{Map, Value, json};
 use wasser_api::labels;
 use wasser_api::operations::OperationKind;
@@ -92,8 +93,7 @@ pub fn values(operation: &Operation, plan: &Plan, around: Surroundings<'_>) -> V
     let mut values = json!({
         "name": operation.name,
         "ownerDatasetId": around.dataset_id,
-        "owner": {"enabled": true, "apiVersion": wasser_api::API_VERSION, "kind": operation.kind.as_str(),
-            "name": operation.name, "uid": operation.uid, "controller": true, "blockOwnerDeletion": false},
+        "owner": owner(operation),
         "labels": common,
         "job": {"name": name, "labels": job_labels, "runLabels": run_labels, "spec": job_spec(plan, template)},
         "objects": plan.objects,
@@ -105,6 +105,38 @@ pub fn values(operation: &Operation, plan: &Plan, around: Surroundings<'_>) -> V
         values["scripts"] = json!({"name": config_map, "data": plan.scripts});
     }
     values
+}
+
+/// Returns the chart values that lead to what is there: a Job or CronJob, and the ConfigMap with its
+/// scripts. A record of an operation that runs is made of these, since the Job cannot be changed, and
+/// what would be planned now may be another one.
+pub fn of_live(operation: &Operation, dataset_id: &str, job: &DynamicObject, scripts: Option<&DynamicObject>) -> Value {
+    let field = |path: &str| job.data.pointer(path).cloned().unwrap_or(Value::Null);
+    let labels = |object: &DynamicObject| json!(object.metadata.labels.clone().unwrap_or_default());
+    let is_cron = operation.is_cron();
+    let spec = field(if is_cron { "/spec/jobTemplate/spec" } else { "/spec" });
+    let mut values = json!({
+        "name": operation.name,
+        "ownerDatasetId": dataset_id,
+        "owner": owner(operation),
+        "labels": scripts.map_or_else(|| json!({}), labels),
+        "job": {"name": operation.job(), "labels": labels(job), "spec": spec},
+        "objects": [],
+    });
+    if is_cron {
+        values["job"]["runLabels"] = field("/spec/jobTemplate/metadata/labels");
+        values["schedule"] = field("/spec/schedule");
+    }
+    if let Some(scripts) = scripts {
+        let data = scripts.data.get("data").cloned().unwrap_or_else(|| json!({}));
+        values["scripts"] = json!({"name": config_map(operation), "data": data});
+    }
+    values
+}
+
+fn owner(operation: &Operation) -> Value {
+    json!({"enabled": true, "apiVersion": wasser_api::API_VERSION, "kind": operation.kind.as_str(),
+        "name": operation.name, "uid": operation.uid, "controller": true, "blockOwnerDeletion": false})
 }
 
 fn job_spec(plan: &Plan, template: Value) -> Value {
@@ -203,7 +235,7 @@ const fn role(kind: OperationKind) -> &'static str {
 }
 
 /// Returns the name of the ConfigMap with the scripts.
-fn config_map(operation: &Operation) -> String {
+pub fn config_map(operation: &Operation) -> String {
     let release = operation.release();
     match operation.kind {
         OperationKind::DataLoad => format!("{release}-data-load-script"),

@@ -34,6 +34,7 @@ mod migration;
 mod nodes;
 mod operations;
 mod operations_budget;
+mod operations_ends;
 mod operations_exclusion;
 mod operations_order;
 mod operations_progress;

@@ -62,12 +62,12 @@ async fn an_operation_waits_for_one_that_was_deleted_half_way() {
     says(&scene, "DataProcess", "second", "DataOperationWaiting").await;
     phase(&scene, "DataProcess", "first", "Executing").await;
     scene.server.delete("DataProcess", "default", "first");
+    gone(&scene, "DataProcess", "first").await;
     let why = says(&scene, "DataProcess", "second", "DataOperationNotFound").await;
     assert!(
         why.contains("create it, or this operation again without `runAfter`"),
         "{why}"
     );
-    gone(&scene, "DataProcess", "first").await;
     scene.server.settled(QUIET).await;
     assert!(scene.server.object("Job", "default", "second-processor-job").is_none());
 }

@@ -1,5 +1,7 @@
 //! The end of an operation: what it has made is removed, and then its finalizer.
 
+use std::time::Duration;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{DynamicObject, Patch};
 use kube::{Api, ResourceExt};
@@ -11,6 +13,8 @@ use wasser_engine::operations::operation::resource;
 use wasser_engine::{EngineError, OrGone, owner_reference, patch_params};
 
 use super::all::Operations;
+use super::ending;
+use crate::controllers::next::Next;
 
 /// The kinds of objects that the chart of an operation has.
 pub const KINDS: [&str; 5] = ["ConfigMap", "CronJob", "Job", "Service", "StatefulSet"];
@@ -26,16 +30,21 @@ pub fn policy(kind: OperationKind, object: &DynamicObject) -> Policy {
     }
 }
 
-/// Removes the release of an operation, if it has one.
+/// Removes what an operation has made. Returns when to look again if its pods still end; what it claims
+/// must not be given up before.
+///
+/// # Errors
+/// A request fails.
 pub async fn uninstall(
     operations: &Operations,
     kind: OperationKind,
     object: &DynamicObject,
-) -> Result<(), EngineError> {
+) -> Result<Option<Duration>, EngineError> {
     let ObjectKey { namespace, name } = ObjectKey::of(object);
     let (release, shared) = (kind.release(&name), &operations.shared);
+    let pause = ending::stop(operations, kind, object).await?;
     if !shared.caches.has_record(&namespace, &release) && !operations.has_installed(object) {
-        return Ok(());
+        return Ok(pause);
     }
     let config_maps = shared.caches.release_config_maps.has(&namespace, &release);
     let policy = policy(kind, object);
@@ -48,20 +57,22 @@ pub async fn uninstall(
         source: Box::new(source),
     })?;
     operations.forget_install(object);
-    Ok(())
+    Ok(pause)
 }
 
-/// Lets an operation go.
+/// Lets an operation go once its pods have ended.
 pub async fn reconcile(
     operations: &Operations,
     kind: OperationKind,
     object: &DynamicObject,
-) -> Result<(), EngineError> {
+) -> Result<Next, EngineError> {
     let finalizer = kind.finalizer();
     if !object.finalizers().iter().any(|present| present == finalizer) {
-        return Ok(());
+        return Ok(Next::Change);
     }
-    uninstall(operations, kind, object).await?;
+    if let Some(pause) = uninstall(operations, kind, object).await? {
+        return Ok(Next::After(pause));
+    }
     let rest: Vec<&String> = object
         .finalizers()
         .iter()
@@ -77,5 +88,5 @@ pub async fn reconcile(
     if let Some(written) = written.or_gone().map_err(EngineError::kube(attempt))? {
         operations.shared.own_writes.wrote(&written);
     }
-    Ok(())
+    Ok(Next::Change)
 }

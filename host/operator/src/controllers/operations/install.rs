@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use futures::FutureExt;
-use kube::ResourceExt;
+use kube::api::DynamicObject;
+use kube::core::{ApiResource, GroupVersion};
+use kube::{Api, ResourceExt};
 use serde_json::Value;
 use wasser_api::operations::OperationKind;
 use wasser_api::reasons::events as reasons;
@@ -11,7 +13,7 @@ use wasser_api::{ObjectKey, labels};
 use wasser_chart::{Change, Chart, Named, Policy, Powers, ReleaseError, ReleaseMeta, Rendered, Secrets};
 use wasser_engine::operations::load::Client;
 use wasser_engine::operations::operation::status;
-use wasser_engine::operations::values::{Surroundings, values};
+use wasser_engine::operations::values::{Surroundings, config_map, of_live, values};
 use wasser_engine::operations::{Operation, Plan, Refused, Spec, charts, load, process};
 use wasser_engine::{EngineError, Owner, Request, powers, secrets};
 
@@ -20,10 +22,13 @@ use super::deletion;
 use super::target::Target;
 
 /// Why an operation was not installed.
+#[derive(Debug, thiserror::Error)]
 pub enum Problem {
     /// It never can be as it is.
+    #[error("{0}")]
     Refused(Refused),
     /// An attempt failed.
+    #[error(transparent)]
     Failed(EngineError),
 }
 
@@ -200,8 +205,8 @@ pub async fn install(
     target: &Target,
     plan: &Plan,
 ) -> Result<(), Problem> {
-    let (kind, shared) = (operation.kind, &operations.shared);
-    let (namespace, dataset) = (&operation.namespace, target.dataset.name_any());
+    let (kind, namespace) = (operation.kind, &operation.namespace);
+    let dataset = target.dataset.name_any();
     let id = labels::dataset_id(namespace, &dataset, &target.dataset.uid().unwrap_or_default());
     let ran = ran(operations, operation);
     let around = Surroundings {
@@ -210,13 +215,69 @@ pub async fn install(
         ran: ran.as_ref(),
     };
     let values = values(operation, plan, around);
+    let is_users = kind == OperationKind::DataProcess;
+    let allowed = Allowed {
+        accounts: process::account(plan).filter(|_| is_users).map(str::to_owned),
+        secrets: plan.of_host,
+    };
+    apply(operations, operation, target, &values, allowed).await
+}
+
+/// Records what runs for an operation as it is.
+pub async fn record(operations: &Arc<Operations>, operation: &Operation, target: &Target) -> Result<(), Problem> {
+    let get = async |api_version: &str, kind: &str, name: String| {
+        let gvk = api_version
+            .parse::<GroupVersion>()
+            .unwrap_or_else(|_| GroupVersion::gv("", "v1"));
+        let resource = ApiResource::from_gvk(&gvk.with_kind(kind));
+        let client = operations.shared.client.clone();
+        let api = Api::<DynamicObject>::namespaced_with(client, &operation.namespace, &resource);
+        let attempt = format!("looking at {kind} {}/{name}", operation.namespace);
+        let found = api.get_opt(&name).await.map_err(EngineError::kube(attempt))?;
+        Ok::<_, EngineError>(found.filter(|found| operation.owns(&found.metadata)))
+    };
+    let kind = if operation.is_cron() { "CronJob" } else { "Job" };
+    let Some(job) = get("batch/v1", kind, operation.job()).await? else {
+        return Ok(());
+    };
+    let scripts = get("v1", "ConfigMap", config_map(operation)).await?;
+    let uid = target.dataset.uid().unwrap_or_default();
+    let id = labels::dataset_id(&operation.namespace, &target.dataset.name_any(), &uid);
+    let values = of_live(operation, &id, &job, scripts.as_ref());
+    let account = values.pointer("/job/spec/template/spec/serviceAccountName");
+    let is_users = operation.kind == OperationKind::DataProcess;
+    let allowed = Allowed {
+        accounts: account.and_then(Value::as_str).filter(|_| is_users).map(str::to_owned),
+        secrets: true,
+    };
+    apply(operations, operation, target, &values, allowed).await
+}
+
+/// What the pods of an operation may have besides what its objects name.
+struct Allowed {
+    /// The account.
+    accounts: Option<String>,
+    /// Whether they may have any Secret.
+    secrets: bool,
+}
+
+/// Applies the chart of an operation with these values.
+async fn apply(
+    operations: &Arc<Operations>,
+    operation: &Operation,
+    target: &Target,
+    values: &Value,
+    allowed: Allowed,
+) -> Result<(), Problem> {
+    let (kind, shared) = (operation.kind, &operations.shared);
+    let (namespace, dataset) = (&operation.namespace, target.dataset.name_any());
+    let id = labels::dataset_id(namespace, &dataset, &target.dataset.uid().unwrap_or_default());
     let chart = charts::chart(kind).map_err(|source| EngineError::Chart {
         kind: kind.as_str().to_owned(),
         source: Box::new(source),
     })?;
-    let (meta, rendered) = render(operations, operation, &chart, &values, 1).await?;
+    let (meta, rendered) = render(operations, operation, &chart, values, 1).await?;
     let is_users = kind == OperationKind::DataProcess;
-    let accounts = process::account(plan).filter(|_| is_users).map(str::to_owned);
     // A user's pod gets no power over its node that the user might not have.
     let granted = if is_users {
         Powers::default()
@@ -241,10 +302,10 @@ pub async fn install(
         powers: granted,
         named: Named::of(&theirs),
         secrets: Secrets {
-            all: plan.of_host || (!is_users && target.plugin.grants.secrets),
+            all: allowed.secrets || (!is_users && target.plugin.grants.secrets),
             ..secrets(&target.plugin)
         },
-        accounts: accounts.into_iter().collect(),
+        accounts: allowed.accounts.into_iter().collect(),
         labels: [(labels::DATASET_ID.to_owned(), id.clone())].into(),
         ..deletion::policy(kind, &operation.object)
     };
@@ -264,7 +325,7 @@ pub async fn install(
         chart: &chart,
         meta,
         rendered,
-        values: &values,
+        values,
         installer: None,
         policy: &policy,
         workers: None,
@@ -273,7 +334,7 @@ pub async fn install(
     let outcome = match releases.install(&change(&meta, &rendered)).boxed().await {
         // An operator that ended has begun with it.
         Err(ReleaseError::Overtaken { next, .. }) => {
-            let (meta, rendered) = render(operations, operation, &chart, &values, next).await?;
+            let (meta, rendered) = render(operations, operation, &chart, values, next).await?;
             releases.install(&change(&meta, &rendered)).boxed().await
         }
         outcome => outcome,

@@ -23,6 +23,8 @@ mod changes;
 mod claims;
 mod conclusion;
 mod deletion;
+mod edits;
+mod ending;
 mod index;
 mod install;
 mod kinds;

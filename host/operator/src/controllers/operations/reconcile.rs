@@ -5,7 +5,7 @@ use std::sync::Arc;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use kube::api::DynamicObject;
 use kube::runtime::events::EventType;
-use wasser_api::operations::OperationKind;
+use wasser_api::operations::{OperationKind, OperationPhase};
 use wasser_api::reasons::events as reasons;
 use wasser_engine::operations::run::{self, Run};
 use wasser_engine::operations::{Operation, Refused, check};
@@ -14,7 +14,7 @@ use wasser_engine::{EngineError, is_conflict_of};
 use super::all::Operations;
 use super::install::{self, Problem};
 use super::target::{self, Found};
-use super::{conclusion, deletion, start, status};
+use super::{conclusion, deletion, edits, start, status};
 use crate::controllers::next::{Next, STALE};
 
 /// Brings an operation to where its spec and its deletion timestamp want it.
@@ -28,8 +28,7 @@ pub async fn reconcile(
     }
     // Deletions come first: what is wrong with an object must not keep it from being deleted.
     if object.metadata.deletion_timestamp.is_some() {
-        deletion::reconcile(operations, kind, &object).await?;
-        return Ok(Next::Change);
+        return deletion::reconcile(operations, kind, &object).await;
     }
     let mut operation = match Operation::read(kind, object.clone()) {
         Ok(operation) => operation,
@@ -38,16 +37,20 @@ pub async fn reconcile(
             return Ok(Next::Change);
         }
     };
+    if let Some(next) = edits::change_policy(operations, &operation).await? {
+        return Ok(next);
+    }
     if operation.status.phase.is_finished() && !operation.is_cron() {
+        if operation.status.phase == OperationPhase::Failed && is_active(operations, &operation) {
+            return end(operations, &operation).await;
+        }
         return conclusion::keep(operations, &operation).await;
     }
     match step(operations, &mut operation).await {
         Ok(next) => Ok(next),
         Err(Problem::Refused(refused)) => {
-            deletion::uninstall(operations, kind, &operation.object).await?;
             status::refuse(operations, kind, &mut operation.object, &refused).await?;
-            operations.let_go(&operation.uid);
-            Ok(Next::Change)
+            end(operations, &operation).await
         }
         Err(Problem::Failed(error)) => {
             if !is_conflict_of(&error) {
@@ -56,6 +59,15 @@ pub async fn reconcile(
             Err(error)
         }
     }
+}
+
+/// Ends an operation that cannot go on, and lets others go on once its pods have ended.
+async fn end(operations: &Operations, operation: &Operation) -> Result<Next, EngineError> {
+    if let Some(pause) = deletion::uninstall(operations, operation.kind, &operation.object).await? {
+        return Ok(Next::After(pause));
+    }
+    operations.let_go(&operation.uid);
+    Ok(Next::Change)
 }
 
 /// Says why an attempt failed: an operation that has nothing running waits for the next attempt.
@@ -75,30 +87,37 @@ async fn step(operations: &Arc<Operations>, operation: &mut Operation) -> Result
     check(operation, &operations.shared.settings.tenant_rules).map_err(Problem::Refused)?;
     if let Some(runs) = running(operations, operation) {
         stop_if_dataset_is_gone(operations, operation)?;
-        complete_install(operations, operation).await?;
+        complete_record(operations, operation).await;
         return Ok(match runs {
             Runs::Once(job) => conclusion::follow(operations, operation, &job).await?,
-            Runs::Scheduled(schedule) => conclusion::follow_schedule(operations, operation, &schedule).await?,
+            Runs::Scheduled(schedule) => {
+                edits::keep_schedule(operations, operation, &schedule).await?;
+                conclusion::follow_schedule(operations, operation, &schedule).await?
+            }
         });
     }
     start::start(operations, operation).await
 }
 
-/// Goes on with an installation that was interrupted between the Job and the record of the release.
-async fn complete_install(operations: &Arc<Operations>, operation: &Operation) -> Result<(), Problem> {
+/// Writes the record of a release that was interrupted between the Job and its record. What runs is
+/// followed without one as well, and is what is recorded: now, something else might be planned.
+async fn complete_record(operations: &Arc<Operations>, operation: &Operation) {
     let recorded = operations
         .shared
         .caches
         .has_record(&operation.namespace, &operation.release());
     if recorded || operations.has_installed(&operation.object) {
-        return Ok(());
+        return;
     }
-    // Without its runtime, the Job is followed as it is; the operation owns it anyway.
-    if let Found::Ready(targets) = target::find(operations, operation) {
-        let (target, plan) = install::choose(operations, operation, targets).await?;
-        install::install(operations, operation, &target, &plan).await?;
+    let Found::Ready(targets) = target::find(operations, operation) else {
+        return;
+    };
+    let Some(target) = targets.first() else {
+        return;
+    };
+    if let Err(problem) = install::record(operations, operation, target).await {
+        tracing::debug!(kind = %operation.kind, operation = %operation.key(), %problem, "what runs was not recorded");
     }
-    Ok(())
 }
 
 /// What runs of an operation.

@@ -70,7 +70,9 @@ pub async fn start(operations: &Arc<Operations>, operation: &mut Operation) -> R
         let message = format!("{} was deleted, and is made again", operation.job());
         let reason = reasons::DATA_OPERATION_STARTED;
         status::event_of(operations, operation, EventType::Warning, reason, &message).await;
-        deletion::uninstall(operations, operation.kind, &operation.object).await?;
+        if let Some(pause) = deletion::uninstall(operations, operation.kind, &operation.object).await? {
+            return Ok(Next::After(pause));
+        }
     }
     if !operation.is_cron()
         && let Err(obstacle) = operations.claims.claim(
