@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::api::core::v1::NodeAffinity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 use kube::api::DynamicObject;
@@ -10,13 +11,17 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use wasser_api::ObjectKey;
 use wasser_api::operations::{
-    DataBackupSpec, DataLoadSpec, DataMigrateSpec, DataProcessSpec, DatasetPath, OperationKind, OperationStatus,
-    Policy, RunAfter,
+    AffinityStrategy, DataBackupSpec, DataLoadSpec, DataMigrateSpec, DataProcessSpec, DatasetPath, OperationKind,
+    OperationStatus, Policy, RunAfter,
 };
 use wasser_api::reasons::events as reasons;
 
 use super::refused::Refused;
 use crate::objects::owner::Owner;
+
+/// Annotation on an operation: `wait` lets it wait for a successor of the operation that has failed,
+/// instead of failing with it.
+const AFTER_FAILURE: &str = "wasser.fluid.io/after-failure";
 
 /// An operation as it was read.
 #[derive(Debug, Clone)]
@@ -137,12 +142,35 @@ impl Operation {
         self.spec.run_after().is_some() && self.status.waiting_for.operation_complete != Some(false)
     }
 
-    /// Notes that the operation waits for no other one, whatever becomes of that before it starts. It is
-    /// written with the next status.
-    pub fn note_turn(&mut self) {
+    /// Notes that the operation waits for no other one, and the place that it follows, whatever becomes of
+    /// the others before it starts. Both are written with the next status.
+    pub fn note_turn(&mut self, place: Option<NodeAffinity>) {
         if self.spec.run_after().is_some() {
             self.status.waiting_for.operation_complete = Some(false);
         }
+        if place.is_some() {
+            self.status.node_affinity = place;
+        }
+    }
+
+    /// Returns whether the operation waits for another one of the name if the one before has failed.
+    pub fn waits_after_failure(&self) -> bool {
+        let annotation = self.object.annotations().get(AFTER_FAILURE);
+        annotation.is_some_and(|value| value == "wait")
+    }
+
+    /// Returns the operation whose place this one follows, and how.
+    pub fn followed(&self) -> Option<(&AffinityStrategy, (OperationKind, ObjectKey))> {
+        let strategy = self.spec.run_after()?.affinity_strategy.as_ref()?;
+        if strategy.policy.is_empty() {
+            return None;
+        }
+        let Some(other) = &strategy.depend_on else {
+            return Some((strategy, self.predecessor()?));
+        };
+        let namespace = other.namespace.as_deref().filter(|given| !given.is_empty());
+        let key = ObjectKey::new(namespace.unwrap_or(&self.namespace), &other.name);
+        Some((strategy, (other.kind, key)))
     }
 
     /// Returns the operation that this one waits for, by kind, namespace and name.

@@ -8,6 +8,8 @@ use wasser_api::operations::AffinityStrategy;
 use super::plan::push;
 
 const HOSTNAME: &str = "kubernetes.io/hostname";
+/// The policy of an operation that runs nowhere else.
+pub const REQUIRE: &str = "Require";
 /// The labels of a node that say where it is.
 const PLACES: [&str; 3] = [HOSTNAME, "topology.kubernetes.io/zone", "topology.kubernetes.io/region"];
 /// Annotation on an operation: further labels of its node by which others may follow it.
@@ -37,22 +39,25 @@ pub fn ran_on(nodes: &[BTreeMap<String, String>], further: Option<&str>) -> Opti
     })
 }
 
+/// Returns the labels of nodes that a strategy requires, and that the place of the other operation has
+/// not. `ran` is the `status.nodeAffinity` of that operation.
+pub fn missing<'a>(strategy: &'a AffinityStrategy, ran: Option<&Value>) -> Vec<&'a str> {
+    if strategy.policy != REQUIRE {
+        return Vec::new();
+    }
+    let known = ran.map(expressions).unwrap_or_default();
+    let is_missing = |name: &&str| !known.iter().any(|expression| expression["key"] == **name);
+    required(strategy).into_iter().filter(is_missing).collect()
+}
+
 /// Adds to the affinity of a pod that it follows an operation which ran there. `ran` is the
 /// `status.nodeAffinity` of that operation.
 pub fn follow(affinity: &mut Value, strategy: &AffinityStrategy, ran: &Value) {
-    let expressions = ran
-        .pointer("/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/0/matchExpressions")
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
+    let expressions = expressions(ran);
     let of = |key: &str| expressions.iter().find(|expression| expression["key"] == key).cloned();
     match strategy.policy.as_str() {
-        "Require" => {
-            let named: Vec<&str> = match strategy.requires.as_slice() {
-                [] => vec![HOSTNAME],
-                requires => requires.iter().map(|require| require.name.as_str()).collect(),
-            };
-            let found: Vec<Value> = named.into_iter().filter_map(of).collect();
+        REQUIRE => {
+            let found: Vec<Value> = required(strategy).into_iter().filter_map(of).collect();
             require(affinity, &found);
         }
         "Prefer" => {
@@ -71,6 +76,20 @@ pub fn follow(affinity: &mut Value, strategy: &AffinityStrategy, ran: &Value) {
         }
         _ => {}
     }
+}
+
+fn required(strategy: &AffinityStrategy) -> Vec<&str> {
+    match strategy.requires.as_slice() {
+        [] => vec![HOSTNAME],
+        requires => requires.iter().map(|require| require.name.as_str()).collect(),
+    }
+}
+
+fn expressions(ran: &Value) -> Vec<Value> {
+    ran.pointer("/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/0/matchExpressions")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default()
 }
 
 /// Requires nodes that fulfil all of these expressions.
@@ -191,5 +210,12 @@ mod tests {
         follow(&mut affinity, &strategy(json!({})), &ran);
         assert_eq!(affinity, json!({}));
         assert_eq!(ran_on(&[], None), None);
+
+        let required = json!({"policy": "Require", "requires": [{"name": "rack"}, {"name": "shelf"}]});
+        assert_eq!(missing(&strategy(required.clone()), Some(&ran)), ["shelf"]);
+        assert_eq!(missing(&strategy(required), None), ["rack", "shelf"]);
+        assert_eq!(missing(&strategy(json!({"policy": "Require"})), None), [HOSTNAME]);
+        assert!(missing(&strategy(json!({"policy": "Require"})), Some(&ran)).is_empty());
+        assert!(missing(&strategy(json!({"policy": "Prefer"})), None).is_empty());
     }
 }

@@ -123,3 +123,87 @@ async fn an_operation_whose_turn_has_come_needs_the_one_before_no_more() {
     scene.start_workers_of("other").await;
     job(&scene, "second-processor-job").await;
 }
+
+/// Ends a process whose pod has run on this node.
+async fn end_on(scene: &Scene, name: &str, node: &str) {
+    let spec = json!({"nodeName": node, "containers": [{"name": "c", "image": "i"}]});
+    let job = format!("{name}-processor-job");
+    pod_of(scene, &job, &format!("{name}-x"), spec, json!({"phase": "Succeeded"})).await;
+    end(scene, &job, "Complete").await;
+    phase(scene, "DataProcess", name, "Complete").await;
+}
+
+#[tokio::test]
+async fn an_operation_keeps_the_place_of_another_one_than_the_one_before() {
+    let (scene, _operator) = Scene::bound().await;
+    for node in ["a", "b"] {
+        scene.server.create(
+            &json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": format!("node-{node}"),
+            "labels": {"kubernetes.io/hostname": format!("host-{node}")}}}),
+        );
+    }
+    for name in ["first", "placed"] {
+        scene.server.create(&process(name, &json!({})));
+    }
+    let strategy = json!({"policy": "Require", "dependOn": {"kind": "DataProcess", "name": "placed"}});
+    let mut second = process("second", &after("first"));
+    second["spec"]["runAfter"]["affinityStrategy"] = strategy;
+    second["spec"]["dataset"]["name"] = json!("other");
+    scene.server.create(&second);
+    end_on(&scene, "first", "node-a").await;
+    let waits = |server: &ApiServer| {
+        let condition = server.object("DataProcess", "default", "second")?["status"]["conditions"][0].clone();
+        condition["message"]
+            .as_str()?
+            .contains("default/placed to be complete")
+            .then_some(())
+    };
+    scene.server.until("the place to be waited for", waits).await;
+    end_on(&scene, "placed", "node-b").await;
+    says(&scene, "DataProcess", "second", "TargetDatasetNotFound").await;
+    for name in ["first", "placed"] {
+        scene.server.delete("DataProcess", "default", name);
+        gone(&scene, "DataProcess", name).await;
+    }
+    scene.create_named("other");
+    scene.start_workers_of("other").await;
+    let made = job(&scene, "second-processor-job").await;
+    let terms = "/spec/template/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution";
+    let place = made.pointer(terms).map(Value::to_string).unwrap_or_default();
+    assert!(place.contains("host-b") && !place.contains("host-a"), "{made}");
+}
+
+#[tokio::test]
+async fn a_place_that_is_required_and_not_known_is_told() {
+    let (scene, _operator) = Scene::bound().await;
+    scene.server.create(&process("first", &json!({})));
+    for (name, policy) in [("strict", "Require"), ("easy", "Prefer")] {
+        let mut next = process(name, &after("first"));
+        next["spec"]["runAfter"]["affinityStrategy"] = json!({"policy": policy});
+        scene.server.create(&next);
+    }
+    end(&scene, "first-processor-job", "Complete").await;
+    job(&scene, "easy-processor-job").await;
+    phase(&scene, "DataProcess", "strict", "Failed").await;
+    let why = says(&scene, "DataProcess", "strict", "DataOperationNotValid").await;
+    assert!(why.contains("has no kubernetes.io/hostname"), "{why}");
+}
+
+#[tokio::test]
+async fn a_failure_is_noticed_before_its_time_is_over() {
+    let (scene, _operator) = Scene::bound().await;
+    scene
+        .server
+        .create(&process("first", &json!({"ttlSecondsAfterFinished": 0})));
+    let names: Vec<String> = (0..5).map(|number| format!("next-{number}")).collect();
+    for name in &names {
+        scene.server.create(&process(name, &after("first")));
+        says(&scene, "DataProcess", name, "DataOperationWaiting").await;
+    }
+    end(&scene, "first-processor-job", "Failed").await;
+    for name in &names {
+        phase(&scene, "DataProcess", name, "Failed").await;
+        says(&scene, "DataProcess", name, "PredecessorFailed").await;
+    }
+    gone(&scene, "DataProcess", "first").await;
+}

@@ -15,14 +15,13 @@ use tokio_util::sync::CancellationToken;
 use wasser_api::ObjectKey;
 use wasser_api::operations::{OperationKind, OperationPhase};
 use wasser_engine::operations::Operation;
-use wasser_engine::operations::operation::{resource, status};
+use wasser_engine::operations::operation::resource;
 use wasser_engine::{EngineError, Shared, Wake};
 use wasser_plugin::Observer;
 
 use super::claims::Claims;
 use super::index::{Id, Index};
 use super::progress::seen::Progress;
-use super::{reconcile, target};
 use crate::context::Context;
 use crate::controllers::next::Next;
 use crate::controllers::pauses::Failures;
@@ -140,42 +139,17 @@ impl Operations {
         self.installed.lock().remove(&object.uid().unwrap_or_default());
     }
 
-    /// Whether another operation runs after this one and has not noticed yet that it is complete.
+    /// Whether another operation runs after this one and has not noticed yet that it has ended.
     pub fn is_awaited(&self, operation: &Operation) -> bool {
-        if operation.status.phase != OperationPhase::Complete {
-            return false;
-        }
-        self.index.is_awaited(&(operation.kind, operation.key()))
+        let phase = &operation.status.phase;
+        let has_failed = *phase == OperationPhase::Failed;
+        phase.is_finished() && self.index.is_awaited(&(operation.kind, operation.key()), has_failed)
     }
 
     /// Gives up what an operation claims, and wakes the operations that wait for it.
     pub fn let_go(&self, uid: &str) {
         for (kind, key) in self.claims.give_up(uid) {
             self.wake(kind, key);
-        }
-    }
-
-    /// Claims the Datasets of the operations that run, whoever has started them. After a restart
-    /// nothing else says that others have to wait for these.
-    pub(super) fn hold_what_runs(&self) {
-        let may_run = |object: &DynamicObject| {
-            let is_cron = object
-                .data
-                .pointer("/spec/policy")
-                .is_some_and(|policy| policy == "Cron");
-            is_cron || !status(object).phase.is_finished()
-        };
-        for (kind, object) in self.all() {
-            if !may_run(&object) {
-                continue;
-            }
-            let Ok(operation) = Operation::read(kind, object) else {
-                continue;
-            };
-            if operation.status.phase == OperationPhase::Executing || reconcile::is_active(self, &operation) {
-                let datasets = target::caches(self, &operation);
-                self.claims.hold(&datasets, &operation.uid, &(kind, operation.key()));
-            }
         }
     }
 

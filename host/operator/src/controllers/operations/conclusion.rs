@@ -218,7 +218,7 @@ pub async fn keep(operations: &Operations, operation: &Operation) -> Result<Next
     {
         return Ok(Next::After(Duration::from_secs(rest).min(LONGEST)));
     }
-    // Those that run after it have to see that it is complete.
+    // Those that run after it have to see how it has ended.
     if operations.is_awaited(operation) {
         return Ok(Next::After(SOON));
     }

@@ -27,11 +27,14 @@ struct Inner {
 #[derive(Debug)]
 struct Facts {
     datasets: Vec<ObjectKey>,
-    predecessor: Option<Id>,
+    /// The operations that it runs after, and whose place it follows.
+    before: BTreeSet<Id>,
     /// It runs now, and is not being deleted.
     executes: bool,
     /// It has not noticed yet that its predecessor is complete.
     awaits: bool,
+    /// It fails with its predecessor.
+    fails_with: bool,
 }
 
 impl Index {
@@ -48,9 +51,14 @@ impl Index {
             id,
             Facts {
                 datasets: operation.datasets(),
-                predecessor: operation.predecessor(),
+                before: operation
+                    .predecessor()
+                    .into_iter()
+                    .chain(operation.followed().map(|(_, followed)| followed))
+                    .collect(),
                 executes: stays && operation.status.phase == OperationPhase::Executing,
                 awaits: stays && operation.awaits_other(),
+                fails_with: !operation.waits_after_failure(),
             },
         );
     }
@@ -70,13 +78,13 @@ impl Index {
         self.0.read().by_predecessor.get(id).cloned().unwrap_or_default()
     }
 
-    /// Whether one of these has not noticed yet that this one is complete.
-    pub fn is_awaited(&self, id: &Id) -> bool {
+    /// Whether one of these has not noticed yet that this one is complete, or has failed.
+    pub fn is_awaited(&self, id: &Id, has_failed: bool) -> bool {
         let inner = self.0.read();
         let after = inner.by_predecessor.get(id).into_iter().flatten();
         after
             .filter_map(|after| inner.unfinished.get(after))
-            .any(|facts| facts.awaits)
+            .any(|facts| facts.awaits && (facts.fails_with || !has_failed))
     }
 
     /// The operations that run.
@@ -104,9 +112,9 @@ impl Inner {
         for dataset in &facts.datasets {
             self.by_dataset.entry(dataset.clone()).or_default().insert(id.clone());
         }
-        if let Some(predecessor) = &facts.predecessor {
+        for before in &facts.before {
             self.by_predecessor
-                .entry(predecessor.clone())
+                .entry(before.clone())
                 .or_default()
                 .insert(id.clone());
         }
@@ -120,8 +128,8 @@ impl Inner {
         for dataset in &facts.datasets {
             take_out(&mut self.by_dataset, dataset, id);
         }
-        if let Some(predecessor) = &facts.predecessor {
-            take_out(&mut self.by_predecessor, predecessor, id);
+        for before in &facts.before {
+            take_out(&mut self.by_predecessor, before, id);
         }
     }
 }
@@ -168,7 +176,9 @@ mod tests {
         index.note(&load("second", "Pending", Some("first")));
         assert_eq!(index.on(&dataset), [id("first"), id("second")].into());
         assert_eq!(index.after(&id("first")), [id("second")].into());
-        assert!(index.is_awaited(&id("first")) && !index.is_awaited(&id("second")));
+        for has_failed in [false, true] {
+            assert!(index.is_awaited(&id("first"), has_failed) && !index.is_awaited(&id("second"), has_failed));
+        }
         let executing = index.executing(&dataset);
         assert_eq!(executing[&OperationKind::DataLoad], ["first".to_owned()].into());
         assert_eq!(index.running(), [id("first")]);
@@ -177,6 +187,19 @@ mod tests {
         index.remove(&id("second"));
         let inner = index.0.read();
         assert!(inner.unfinished.is_empty() && inner.by_dataset.is_empty() && inner.by_predecessor.is_empty());
+    }
+
+    #[test]
+    fn an_operation_waits_to_be_noticed_by_those_that_fail_with_it() {
+        let index = Index::default();
+        let mut patient = load("second", "Pending", Some("first"));
+        let mut object = (*patient.object).clone();
+        object.metadata.annotations = Some([("wasser.fluid.io/after-failure".to_owned(), "wait".to_owned())].into());
+        patient.object = Arc::new(object);
+        index.note(&patient);
+        assert!(index.is_awaited(&id("first"), false) && !index.is_awaited(&id("first"), true));
+        index.note(&load("third", "Pending", Some("first")));
+        assert!(index.is_awaited(&id("first"), true));
     }
 
     #[test]

@@ -183,19 +183,17 @@ fn client(request: &Request) -> Option<Client> {
     found.next()
 }
 
-/// Where the operation ran that this one follows.
+/// Where the operation ran that this one follows: as was noted when its turn came.
 fn ran(operations: &Operations, operation: &Operation) -> Option<Value> {
-    let strategy = operation.spec.run_after()?.affinity_strategy.as_ref()?;
-    let (kind, key) = match &strategy.depend_on {
-        Some(other) => {
-            let namespace = other.namespace.as_deref().filter(|given| !given.is_empty());
-            let namespace = namespace.unwrap_or(&operation.namespace);
-            (other.kind, ObjectKey::new(namespace, &other.name))
-        }
-        None => operation.predecessor()?,
+    let (_, (kind, key)) = operation.followed()?;
+    let noted = operation.status.node_affinity.clone();
+    let shown = || {
+        operations
+            .object(kind, &key)
+            .and_then(|other| status(&other).node_affinity)
     };
-    let before = operations.object(kind, &key)?;
-    serde_json::to_value(status(&before).node_affinity?).ok()
+    let place = noted.or_else(shown)?;
+    serde_json::to_value(place).ok()
 }
 
 /// Installs what an operation runs.

@@ -26,6 +26,7 @@ use wasser_engine::{EngineError, Shared};
 use super::all::{KindOf, Operations};
 use super::changes::changes;
 use super::claims::Claims;
+use super::held::hold_what_runs;
 use super::index::Index;
 use super::progress::seen::Progress;
 use super::turns::Turns;
@@ -232,7 +233,7 @@ async fn control(
         let (operations, stop) = (operations.clone(), stop.clone());
         let listed = async move {
             operations.wait_until_listed().await;
-            operations.hold_what_runs();
+            hold_what_runs(&operations);
         };
         async move { stop.run_until_cancelled(listed).await }.boxed().shared()
     };

@@ -25,6 +25,7 @@ mod conclusion;
 mod deletion;
 mod edits;
 mod ending;
+mod held;
 mod index;
 mod install;
 mod kinds;

@@ -27,7 +27,7 @@ const SERVED_SOON: Duration = Duration::from_secs(5);
 pub async fn start(operations: &Arc<Operations>, operation: &mut Operation) -> Result<Next, Problem> {
     match turn(operations, operation) {
         // The one before may be deleted while this one waits for something else.
-        Turn::Now => operation.note_turn(),
+        Turn::Now(place) => operation.note_turn(place),
         Turn::Wait(type_, reason, message) => {
             operations.let_go(&operation.uid);
             return wait(operations, operation, (type_, reason, &message)).await;
