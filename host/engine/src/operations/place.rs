@@ -1,6 +1,6 @@
 //! Where an operation has run, and how the next one follows it there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use wasser_api::operations::AffinityStrategy;
@@ -129,6 +129,15 @@ pub fn require_nodes(affinity: &mut Value, nodes: &[String]) {
     *terms = all.collect();
 }
 
+/// Returns the nodes that an affinity requires by their names.
+pub fn required_nodes(affinity: &Value) -> BTreeSet<String> {
+    let terms = "/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms";
+    let terms = affinity.pointer(terms).and_then(Value::as_array).into_iter().flatten();
+    let fields = terms.filter_map(|term| term["matchFields"].as_array()).flatten();
+    let values = fields.filter_map(|field| field["values"].as_array()).flatten();
+    values.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
 /// Prefers nodes that fulfil this.
 pub fn prefer(affinity: &mut Value, preference: &Value, weight: i32) {
     let preferred = &mut affinity["nodeAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"];
@@ -167,6 +176,10 @@ mod tests {
         affinity["nodeAffinity"][required]["nodeSelectorTerms"] = given;
         require_nodes(&mut affinity, &["ip-10-0-0-1.internal".to_owned(), "b".to_owned()]);
         assert_eq!(affinity["nodeAffinity"][required]["nodeSelectorTerms"], expected);
+        assert_eq!(
+            required_nodes(&affinity),
+            ["b", "ip-10-0-0-1.internal"].map(str::to_owned).into()
+        );
     }
 
     #[test]

@@ -104,6 +104,7 @@ fn a_plan_for_several_nodes_runs_one_pod_on_each() {
     };
     let spec = values(&operation, &plan, around)["job"]["spec"].clone();
     assert_eq!((&spec["completions"], &spec["parallelism"]), (&json!(2), &json!(2)));
+    assert_eq!(spec["backoffLimit"], 6);
     let affinity = &spec["template"]["spec"]["affinity"];
     let apart = &affinity["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][0];
     assert_eq!(apart["labelSelector"]["matchLabels"]["release"], "warm-loader");

@@ -13,7 +13,7 @@ use super::place;
 use super::plan::{Plan, push};
 
 /// How often a pod that failed is replaced, as in Fluid.
-const ATTEMPTS: u32 = 3;
+const ATTEMPTS: usize = 3;
 /// On pods: whose Job they are, by which pods of one operation keep away from each other.
 const RELEASE: &str = "release";
 
@@ -141,7 +141,9 @@ fn owner(operation: &Operation) -> Value {
 
 fn job_spec(plan: &Plan, template: Value) -> Value {
     let pods = plan.nodes.len().max(1);
-    let mut spec = json!({"backoffLimit": ATTEMPTS, "completions": pods, "parallelism": pods, "template": template});
+    // The limit is one of all pods together: the failures of one node must not end the work on others.
+    let attempts = pods.saturating_mul(ATTEMPTS);
+    let mut spec = json!({"backoffLimit": attempts, "completions": pods, "parallelism": pods, "template": template});
     let container = template_container(&spec);
     let never = spec["template"]["spec"]["restartPolicy"] == "Never";
     if let Some(container) = container.filter(|_| never && !plan.final_exit_codes.is_empty()) {

@@ -167,3 +167,17 @@ async fn a_job_that_becomes_a_schedule_does_not_run_on() {
     collected(&scene, "the CronJob in place of the Job", became).await;
     phase(&scene, "DataProcess", "clean", "Pending").await;
 }
+
+#[tokio::test]
+async fn a_node_that_no_pod_has_reached_is_named() {
+    let (scene, _operator) = bound().await;
+    scene.server.create(&load("warm"));
+    job(&scene, "warm-loader-job").await;
+    for pod in ["warm-x", "warm-again"] {
+        let spec = json!({"nodeName": "node-a", "containers": [{"name": "c", "image": "i"}]});
+        pod_of(&scene, "warm-loader-job", pod, spec, json!({"phase": "Succeeded"})).await;
+    }
+    end(&scene, "warm-loader-job", "Complete").await;
+    let done = status(&scene, "DataLoad", "warm", "Complete").await;
+    assert_eq!(done["infos"]["nodes-left-out"], "node-b", "{done}");
+}

@@ -3,23 +3,21 @@
 use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::{CronJob, Job};
-use k8s_openapi::api::core::v1::{NodeAffinity, Pod};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{DeleteParams, DynamicObject, Preconditions};
 use kube::runtime::events::EventType;
-use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 use wasser_api::operations::{OperationKind, OperationPhase, OperationStatus};
 use wasser_api::reasons::events as reasons;
 use wasser_api::{size, text};
 use wasser_engine::operations::operation::resource;
 use wasser_engine::operations::run::{self, Run};
-use wasser_engine::operations::{Operation, place, progress};
+use wasser_engine::operations::{Operation, progress};
 use wasser_engine::{EngineError, OrGone};
 
 use super::all::Operations;
 use super::status::{self, PROGRESS, UNFINISHED};
-use super::{target, words};
+use super::{nodes, target, words};
 use crate::controllers::next::Next;
 
 /// When a finished operation is looked at again that others have not noticed yet.
@@ -124,7 +122,12 @@ async fn read(
                 wanted.infos.insert(PROGRESS.to_owned(), "100%".to_owned());
                 if !is_known {
                     let pods = words::pods(operations, operation, job).await?;
-                    wanted.node_affinity = ran_on(operations, operation, &pods);
+                    wanted.node_affinity = nodes::ran_on(operations, operation, &pods);
+                    wanted.infos.remove(nodes::LEFT_OUT);
+                    let left_out = nodes::left_out(job, &pods);
+                    wanted
+                        .infos
+                        .extend(left_out.map(|names| (nodes::LEFT_OUT.to_owned(), names)));
                     progress::forget(&mut wanted.infos, true);
                     wanted.infos.extend(words::figures(operation, pods));
                 }
@@ -236,26 +239,4 @@ async fn delete(operations: &Operations, kind: OperationKind, object: &DynamicOb
     let attempt = format!("deleting {kind} {namespace}/{name}, whose time is over");
     let deleted = api.delete(&name, &DeleteParams::background().preconditions(only)).await;
     deleted.or_another().map(drop).map_err(EngineError::kube(attempt))
-}
-
-/// Where the pods of a Job have succeeded.
-fn ran_on(operations: &Operations, operation: &Operation, pods: &[Pod]) -> Option<NodeAffinity> {
-    let caches = &operations.shared.caches;
-    let worked = |pod: &&Pod| pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Succeeded");
-    let node = |pod: &Pod| pod.spec.as_ref()?.node_name.clone();
-    let mut nodes: Vec<String> = pods.iter().filter(worked).filter_map(node).collect();
-    nodes.sort();
-    nodes.dedup();
-    let labels: Vec<_> = nodes
-        .iter()
-        .filter_map(|node| {
-            let mut labels = caches.nodes.get(&ObjectRef::new(node))?.labels().clone();
-            labels
-                .entry("kubernetes.io/hostname".to_owned())
-                .or_insert_with(|| node.clone());
-            Some(labels)
-        })
-        .collect();
-    let further = operation.object.annotations().get(place::FURTHER).map(String::as_str);
-    serde_json::from_value(place::ran_on(&labels, further)?).ok()
 }

@@ -29,6 +29,7 @@ mod held;
 mod index;
 mod install;
 mod kinds;
+mod nodes;
 mod order;
 mod progress;
 mod reconcile;
