@@ -55,15 +55,18 @@ impl Request {
         let other = caches
             .volume(&other_name)
             .filter(|volume| is_of_reference(volume, reference));
-        let (Some(from), Some(shown)) = (own.as_deref().and_then(place), other.as_deref().and_then(place)) else {
-            return Ok(None);
+        let is_elsewhere = |own: Option<&PersistentVolume>, other: Option<&PersistentVolume>| {
+            let (from, to) = (place(own?)?, place(other?)?);
+            (from != to).then(|| (from.0.to_owned(), to.0.to_owned()))
         };
-        if from == shown {
+        if is_elsewhere(own.as_deref(), other.as_deref()).is_none() {
             return Ok(None);
         }
-        // The watch may show the volume of an earlier runtime.
-        let other = self.read_volume(reference).await?;
-        let Some(to) = other.as_ref().and_then(place).filter(|to| *to != from) else {
+        // The watch may show volumes of earlier runtimes.
+        let own = self.read_volume(&name).await?;
+        let own = own.filter(|volume| is_of(volume, &self.identity));
+        let other = self.read_volume_of(reference).await?;
+        let Some((from, to)) = is_elsewhere(own.as_ref(), other.as_ref()) else {
             return Ok(None);
         };
         let (namespace, claim) = (&self.identity.namespace, &self.identity.name);
@@ -73,7 +76,7 @@ impl Request {
             .of(&self.shared.client, namespace, claim)
             .await?;
         if !users.is_empty() {
-            return Ok(Some(outdated(&name, reference, (from.0, to.0), &users)));
+            return Ok(Some(outdated(&name, reference, (&from, &to), &users)));
         }
         self.delete_volume().await?;
         Err(EngineError::NotYet {
@@ -83,12 +86,15 @@ impl Request {
     }
 
     /// The volume of the other Dataset as it is now.
-    async fn read_volume(&self, reference: &Reference) -> Result<Option<PersistentVolume>, EngineError> {
-        let name = volume_name(reference);
-        let api = Api::<PersistentVolume>::all(self.shared.client.clone());
-        let found = api.get_opt(&name).await;
-        let found = found.map_err(EngineError::kube(format!("reading PersistentVolume {name}")))?;
+    async fn read_volume_of(&self, reference: &Reference) -> Result<Option<PersistentVolume>, EngineError> {
+        let found = self.read_volume(&volume_name(reference)).await?;
         Ok(found.filter(|volume| is_of_reference(volume, reference)))
+    }
+
+    async fn read_volume(&self, name: &str) -> Result<Option<PersistentVolume>, EngineError> {
+        let api = Api::<PersistentVolume>::all(self.shared.client.clone());
+        let found = api.get_opt(name).await;
+        found.map_err(EngineError::kube(format!("reading PersistentVolume {name}")))
     }
 
     /// Creates a volume that leads where the other's does, or into a directory of it.
@@ -100,7 +106,7 @@ impl Request {
     ) -> Result<(), EngineError> {
         // One that was replaced has been seen to be gone.
         self.shared.forget_gone(&self.uid);
-        let spec = self.read_volume(reference).await?.and_then(|volume| volume.spec);
+        let spec = self.read_volume_of(reference).await?.and_then(|volume| volume.spec);
         let Some((mut csi, affinity, modes)) =
             spec.and_then(|spec| Some((spec.csi?, spec.node_affinity, spec.access_modes)))
         else {
