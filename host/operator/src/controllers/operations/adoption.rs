@@ -24,7 +24,6 @@ pub async fn adopt(operations: &Operations, operation: &mut Operation, dataset: 
     let guarded = object.finalizers().iter().any(|present| present == kind.finalizer());
     let id = labels::dataset_id(&operation.namespace, &dataset.name_any(), &uid);
     let caches = &operations.shared.caches;
-    let ends = operation.datasets().into_iter();
     let is_adopted = |end: ObjectKey| {
         let Some(uid) = caches.dataset(&end.namespace, &end.name).and_then(|end| end.uid()) else {
             return false;
@@ -33,7 +32,7 @@ pub async fn adopt(operations: &Operations, operation: &mut Operation, dataset: 
         object.owner_references().iter().any(|owner| owner.uid == uid)
             && object.labels().get(labels::DATASET_ID) == Some(&id)
     };
-    if guarded && ends.map(is_adopted).any(|is_adopted| is_adopted) {
+    if guarded && operation.datasets().into_iter().any(is_adopted) {
         return Ok(());
     }
     let mut owners: Vec<Value> = object.owner_references().iter().map(|owner| json!(owner)).collect();
