@@ -149,8 +149,7 @@ fn probes(health: Arc<Health>) -> Router {
         .with_state(health)
 }
 
-/// Serves a router until stopped. The socket is open when this returns.
-pub async fn listen(address: SocketAddr, router: Router, stop: &CancellationToken) -> std::io::Result<()> {
+async fn listen(address: SocketAddr, router: Router, stop: &CancellationToken) -> std::io::Result<()> {
     let listener = TcpListener::bind(address).await?;
     let stop = stop.clone().cancelled_owned();
     tokio::spawn(async move {

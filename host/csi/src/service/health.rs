@@ -1,5 +1,6 @@
-//! What probes ask: whether the kubelet of this node has the driver, and whether it can be reached.
+//! What the probe asks: whether the kubelet of this node has the driver.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
@@ -29,8 +30,8 @@ enum Kubelet {
 impl Health {
     /// Returns what keeps pods from mounting; `None` if nothing does.
     pub fn unready(&self) -> Option<String> {
-        if let Some(broken) = self.broken() {
-            return Some(broken);
+        if let Some(lost) = self.lost() {
+            return Some(format!("the socket {} is gone, or another process's", lost.display()));
         }
         let state = self.state.read();
         match &state.kubelet {
@@ -52,14 +53,12 @@ impl Health {
         }
     }
 
-    /// Returns what only another start mends; `None` if nothing is broken.
-    pub fn broken(&self) -> Option<String> {
+    /// Returns the path of a socket that is gone, or that another process has made; `None` if all are
+    /// in place.
+    pub(super) fn lost(&self) -> Option<PathBuf> {
         let state = self.state.read();
         let lost = state.sockets.iter().find(|socket| !socket.is_in_place())?;
-        Some(format!(
-            "the socket {} is gone, or another process's",
-            lost.path().display()
-        ))
+        Some(lost.path().to_owned())
     }
 
     /// The sockets that are served.

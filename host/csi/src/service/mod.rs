@@ -18,7 +18,9 @@ mod node;
 pub mod proto;
 mod socket;
 
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
@@ -37,12 +39,15 @@ use crate::service::proto::csi::node_server::NodeServer;
 use crate::service::proto::registration::registration_server::RegistrationServer;
 use crate::service::socket::Socket;
 
+/// How often it is looked whether the sockets are there.
+const SOCKETS: Duration = Duration::from_secs(30);
+
 /// Serves the kubelet until `stop`. Finishes calls that are under way, and leaves mounts in place.
 /// `health` shows meanwhile whether the kubelet has taken the driver.
 ///
 /// # Errors
 /// The node plugin cannot start: a directory is missing, a socket cannot be created, or mounting is
-/// not permitted. Or it cannot go on, because mounts can no longer be watched.
+/// not permitted. Or it cannot go on, because mounts can no longer be watched, or a socket is gone.
 pub async fn serve(
     config: Config,
     cluster: Arc<dyn Cluster>,
@@ -62,11 +67,23 @@ pub async fn serve(
     let services = Server::builder()
         .add_service(IdentityServer::new(IdentityService::new(driver.clone())))
         .add_service(NodeServer::new(NodeService::new(context.clone())));
-    let announced = AnnounceService::new(driver, endpoint.display().to_string(), health);
+    let announced = AnnounceService::new(driver, endpoint.display().to_string(), health.clone());
     let announcing = Server::builder().add_service(RegistrationServer::new(announced));
     let recovering = async {
         recovery::run(context.clone(), stop.clone()).await;
         Ok(())
+    };
+    // Without its sockets, nobody reaches it; another start makes them again.
+    let keeping = async {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                () = tokio::time::sleep(SOCKETS) => {}
+            }
+            if let Some(lost) = health.lost() {
+                return Err(Error::io("keeping", lost, io::ErrorKind::NotFound));
+            }
+        }
     };
     // Without the watch, pods would wait for mounts that are there.
     let watching = async {
@@ -80,6 +97,7 @@ pub async fn serve(
         csi.serve(services, &stop),
         registration.serve(announcing, &stop),
         recovering,
+        keeping,
         watching
     );
     served.map(drop)

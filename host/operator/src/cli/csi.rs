@@ -6,19 +6,17 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
-use axum::Router;
-use axum::http::StatusCode;
-use axum::routing::get;
 use clap::ArgAction;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config as ClientConfig};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use wasser_csi::cluster::ClusterError;
 use wasser_csi::kube::{KubeCluster, NodeClients};
 use wasser_csi::{Config, DRIVER, Health};
 
-use super::{logs, options, signals};
-use crate::{client, health};
+use super::{csi_probe, logs, options, signals};
+use crate::client;
 
 /// Options, each also an environment variable.
 #[derive(Debug, clap::Args)]
@@ -73,7 +71,7 @@ pub struct Args {
     /// How often the mounts of the clients of published volumes are looked at.
     #[arg(long, env = "WASSER_CSI_PROBE_INTERVAL", default_value = "10s", value_parser = options::period)]
     probe_interval: Duration,
-    /// Address of /healthz and /readyz; 0 for none.
+    /// Address of /readyz; 0 for none.
     #[arg(long, env = "WASSER_CSI_HEALTH_ADDR", default_value = "0", value_parser = options::listen)]
     health_addr: options::Listen,
     #[command(flatten)]
@@ -130,24 +128,14 @@ async fn serve(args: Args) -> Result<()> {
     let (stop, health) = (CancellationToken::new(), Arc::<Health>::default());
     signals::on_signal(stop.clone())?;
     if let Some(address) = args.health_addr.0 {
-        health::listen(address, probes(health.clone()), &stop)
+        let listener = TcpListener::bind(address)
             .await
             .with_context(|| format!("listening on {address}"))?;
+        tokio::spawn(csi_probe::serve(listener, health.clone(), stop.clone()));
     }
     wasser_csi::serve(config, Arc::new(cluster), health, stop)
         .await
         .context("serving the kubelet")
-}
-
-fn probes(health: Arc<Health>) -> Router {
-    let answer = |problem: Option<String>| match problem {
-        None => (StatusCode::OK, "ok".to_owned()),
-        Some(problem) => (StatusCode::SERVICE_UNAVAILABLE, problem),
-    };
-    let alive = health.clone();
-    Router::new()
-        .route("/healthz", get(move || std::future::ready(answer(alive.broken()))))
-        .route("/readyz", get(move || std::future::ready(answer(health.unready()))))
 }
 
 /// The identity of the kubelet. Its certificate is replaced while it runs, so the files are read for
@@ -175,7 +163,6 @@ impl NodeClients for Kubelet {
 #[cfg(test)]
 mod tests {
     use tokio::io::AsyncReadExt;
-    use tokio::net::TcpListener;
     use wasser_csi::cluster::Cluster;
 
     use super::*;

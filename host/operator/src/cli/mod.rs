@@ -4,6 +4,7 @@ pub mod adopt;
 mod cluster;
 mod crds;
 mod csi;
+mod csi_probe;
 pub mod data;
 mod host;
 mod logs;
