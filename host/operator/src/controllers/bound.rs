@@ -3,21 +3,27 @@
 //! A Dataset keeps what it shows if its runtime goes without a clean-up: its finalizer was removed
 //! by hand, or a backup has brought the Dataset back with its status.
 
+use std::time::Duration;
+
 use kube::api::DynamicObject;
 use kube::core::{ApiResource, GroupVersion};
 use kube::{Api, Client, discovery};
 use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, DatasetRuntime};
 use wasser_engine::{EngineError, Request, is_not_found, namesake};
 
+use super::dataset_writes::STALE;
 use super::next::Next;
-use super::runtime::{RuntimeController, STALE, UNREADY};
+use super::runtime_index::RuntimeIndex;
+
+/// When to look again for a runtime that no watch shows.
+const UNWATCHED: Duration = Duration::from_secs(120);
 
 /// A Dataset takes one runtime. A second one, of whatever kind, has to wait until the first is
 /// gone. Returns when to look again if something of the first is removed before.
 pub(super) async fn can_be_bound(
     request: &mut Request,
     dataset: &Dataset,
-    controller: &RuntimeController,
+    runtimes: &RuntimeIndex,
 ) -> Result<Option<Next>, EngineError> {
     if let Some(holder) = request.shared.caches.older_namesake(dataset) {
         return Err(EngineError::InvalidSpec {
@@ -40,20 +46,19 @@ pub(super) async fn can_be_bound(
     let message = |holder: String| format!("the Dataset {dataset} belongs to {holder}; delete one of the two");
     if let Some(other) = other {
         let holder = format!("the {} runtime {}/{}", other.runtime_type, other.namespace, other.name);
-        let is_watched = controller
-            .runtimes
+        let is_watched = runtimes
             .of_type(&other.runtime_type, &other.namespace, &other.name)
             .is_some();
         if is_watched || exists(&request.shared.client, other).await? {
             if !is_watched {
-                request.look_again_in(UNREADY);
+                request.look_again_in(UNWATCHED);
             }
             let message = message(holder);
             return Err(EngineError::InvalidSpec { field, message });
         }
         return replace(request, &field, &holder).await.map(Some);
     }
-    match controller.runtimes.older_than(&request.runtime, &request.resource.kind) {
+    match runtimes.older_than(&request.runtime, &request.resource.kind) {
         None => Ok(None),
         Some(older) => Err(EngineError::Taken {
             field,

@@ -28,9 +28,9 @@ use crate::metrics::Metrics;
 const REFERENCES: &str = "dataset-references";
 /// When to look again at what the watch shows as it was before a write of our own; its event
 /// usually comes earlier.
-pub(super) const STALE: Duration = Duration::from_secs(1);
+const STALE: Duration = Duration::from_secs(1);
 /// How soon a runtime that is not ready is looked at even if no watch says anything.
-pub(super) const UNREADY: Duration = Duration::from_secs(120);
+const UNREADY: Duration = Duration::from_secs(120);
 
 /// Asks for a reconcile of a runtime.
 pub type WakeByKey = Arc<dyn Fn(ObjectKey) + Send + Sync>;
@@ -153,7 +153,7 @@ async fn reconcile_internal(request: &mut Request, controller: &RuntimeControlle
     if dataset.metadata.deletion_timestamp.is_some() && !request.is_set_up() {
         return Ok(Next::Change);
     }
-    if let Some(next) = can_be_bound(request, &dataset, controller).await? {
+    if let Some(next) = can_be_bound(request, &dataset, &controller.runtimes).await? {
         return Ok(next);
     }
     // The Dataset's own controller comes first: two that write one object at a time only make each
