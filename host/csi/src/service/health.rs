@@ -55,24 +55,24 @@ impl Health {
 
     /// Returns the path of a socket that is gone, or that another process has made; `None` if all are
     /// in place.
-    pub(super) fn lost(&self) -> Option<PathBuf> {
+    pub fn lost(&self) -> Option<PathBuf> {
         let state = self.state.read();
         let lost = state.sockets.iter().find(|socket| !socket.is_in_place())?;
         Some(lost.path().to_owned())
     }
 
     /// The sockets that are served.
-    pub(super) fn serving(&self, sockets: Vec<Arc<SocketFile>>) {
+    pub fn serving(&self, sockets: Vec<Arc<SocketFile>>) {
         self.state.write().sockets = sockets;
     }
 
     /// The kubelet has taken the driver.
-    pub(super) fn registered(&self) {
+    pub fn registered(&self) {
         self.state.write().kubelet = Kubelet::Registered;
     }
 
     /// The kubelet has not taken the driver, for this reason.
-    pub(super) fn refused(&self, error: &str) {
+    pub fn refused(&self, error: &str) {
         self.state.write().kubelet = Kubelet::Refused(error.to_owned());
     }
 }
