@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use rstest::rstest;
 use serde_json::{Value, json};
-use wasser_test_api_server::{ApiServer, Effect, Failure, Fault};
+use wasser_test_api_server::{ApiServer, Attempt, Effect, Failure, Fault, Verb};
 
 use super::helm_record::{decoded, encoded};
 use super::machine::guest;
 use super::machine::world::World;
-use super::refused_upgrades::writes_clients;
 use super::scene::{OPERATOR, Operator, QUIET, Scene};
 
 const IMAGE: &str = "/spec/template/spec/containers/0/image";
@@ -100,6 +99,17 @@ impl Bound {
         let of_release: Vec<&str> = writes.lines().filter(|line| !line.contains(" nodes ")).collect();
         assert_eq!(of_release, Vec::<&str>::new());
     }
+}
+
+/// Whether a request writes the clients, or asks how they would be written.
+pub(super) fn patches_clients(attempt: &Attempt<'_>) -> bool {
+    let call = attempt.call;
+    attempt.client == OPERATOR && call.verb == Verb::Patch && call.resource == "daemonsets"
+}
+
+/// Whether a request writes the content of the clients.
+pub(super) fn writes_clients(attempt: &Attempt<'_>) -> bool {
+    patches_clients(attempt) && attempt.call.query.get("dryRun").is_empty() && attempt.body["spec"].is_object()
 }
 
 #[rstest]

@@ -2,21 +2,10 @@
 
 use rstest::rstest;
 use serde_json::json;
-use wasser_test_api_server::{Attempt, Effect, Failure, Fault, Verb};
+use wasser_test_api_server::{ApiServer, Effect, Failure, Fault};
 
-use super::drift::{Bound, MODE};
-use super::scene::{OPERATOR, QUIET};
-
-/// Whether a request writes the clients, or asks how they would be written.
-fn patches_clients(attempt: &Attempt<'_>) -> bool {
-    let call = attempt.call;
-    attempt.client == OPERATOR && call.verb == Verb::Patch && call.resource == "daemonsets"
-}
-
-/// Whether a request writes the content of the clients.
-pub(super) fn writes_clients(attempt: &Attempt<'_>) -> bool {
-    patches_clients(attempt) && attempt.call.query.get("dryRun").is_empty() && attempt.body["spec"].is_object()
-}
+use super::drift::{Bound, MODE, patches_clients, writes_clients};
+use super::scene::QUIET;
 
 fn invalid() -> Failure {
     Failure::new(
@@ -36,7 +25,7 @@ fn denied() -> Failure {
 
 /// Waits until the Dataset says why its upgrade is refused.
 async fn complains(bound: &Bound, words: &str) {
-    let look = |server: &wasser_test_api_server::ApiServer| {
+    let look = |server: &ApiServer| {
         let dataset = server.object("Dataset", "default", "demo")?;
         let conditions = dataset["status"]["conditions"].to_string();
         conditions.contains(words).then_some(())

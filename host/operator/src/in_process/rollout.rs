@@ -181,7 +181,9 @@ async fn one_that_is_scaled_to_nothing_while_it_is_observed_stops_nobody() {
     let (scene, _operator) = bound().await;
     scene.register(&build(&json!({"build": "two"})));
     told(&scene, "3 wait").await;
-    let first = builds(&scene.server).iter().position(|build| build == "two").unwrap();
+    // Its turn is told before its release is written.
+    let upgraded = |server: &ApiServer| builds(server).iter().position(|build| build == "two");
+    let first = scene.server.until("a runtime with the build", upgraded).await;
     let workload = format!("{}-worker", NAMES[first]);
     scene.server.edit("DemoRuntime", "default", NAMES[first], |runtime| {
         runtime["spec"]["replicas"] = json!(0);
