@@ -122,8 +122,8 @@ pub enum CallError {
     },
     /// The plugin failed too often and is not called for a while.
     #[error(
-        "{site}, is not called for another {wait:?}: it failed {faults} times in a row. Register a corrected plugin to \
-         end this at once"
+        "{site}, is not called for some minutes at most: it failed {faults} times in a row. Register a corrected plugin \
+         to end this at once"
     )]
     Quarantined {
         /// Where.
