@@ -77,7 +77,8 @@ async fn grants_that_are_taken_back_count_before_the_next_artifact_is_here(#[cas
     let narrowed = registry.get(KIND).unwrap();
     assert_eq!(
         (grants(&narrowed), narrowed.limits.memory),
-        ("kinds [StatefulSet]".to_owned(), 16 << 20)
+        ("kinds [StatefulSet]".to_owned(), 32 << 20),
+        "the limits under which the next one may fail are not for this one"
     );
     assert_ne!(narrowed.build, first.build);
 

@@ -48,22 +48,6 @@ impl Default for Limits {
     }
 }
 
-impl Limits {
-    /// Returns the lower of each limit.
-    #[must_use]
-    pub fn at_most(self, other: &Self) -> Self {
-        Self {
-            memory: self.memory.min(other.memory),
-            cpu: self.cpu.min(other.cpu),
-            deadline: self.deadline.min(other.deadline),
-            task_deadline: self.task_deadline.min(other.task_deadline),
-            output: self.output.min(other.output),
-            log_lines: self.log_lines.min(other.log_lines),
-            host_calls: self.host_calls.min(other.host_calls),
-        }
-    }
-}
-
 /// Why a limit cannot be set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LimitError {

@@ -57,15 +57,6 @@ pub struct Registration {
     pub limits: Limits,
 }
 
-/// What a ConfigMap gives its plugin, whichever that is.
-#[derive(Debug)]
-pub(crate) struct Bounds {
-    /// The capabilities that the administrator gives.
-    pub grants: Grants,
-    /// The limits of one call.
-    pub limits: Limits,
-}
-
 /// The parts of an artifact that was pulled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pulled {
@@ -322,19 +313,14 @@ impl Registration {
     }
 }
 
-impl Bounds {
-    /// Reads them, whatever else there is to say about the ConfigMap.
-    ///
-    /// # Errors
-    /// They cannot be read.
-    pub fn of(map: &ConfigMap) -> Result<Self, RegistrationError> {
-        let yaml = plugin_yaml(map)?;
-        yaml.grants.validate()?;
-        Ok(Self {
-            grants: yaml.grants,
-            limits: yaml.limits.parse()?,
-        })
-    }
+/// Returns the capabilities that a ConfigMap gives its plugin, whatever else there is to say about it.
+///
+/// # Errors
+/// They cannot be read.
+pub(crate) fn given(map: &ConfigMap) -> Result<Grants, RegistrationError> {
+    let yaml = plugin_yaml(map)?;
+    yaml.grants.validate()?;
+    Ok(yaml.grants)
 }
 
 fn plugin_yaml(map: &ConfigMap) -> Result<PluginYaml, RegistrationError> {

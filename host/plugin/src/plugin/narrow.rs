@@ -3,20 +3,19 @@
 use std::sync::Arc;
 
 use crate::package::grants::Grants;
-use crate::package::limits::Limits;
 use crate::plugin::Plugin;
 
 impl Plugin {
-    /// Returns the same plugin with only those of its grants and limits that are also among these.
-    /// `None` if it has no others.
-    pub fn narrowed(&self, given: &Grants, limits: &Limits) -> Option<Self> {
+    /// Returns the same plugin with only those of its grants that are also among these. `None` if it
+    /// has no others. Its limits stay: with those under which the next one fails, it would as well.
+    pub fn narrowed(&self, given: &Grants) -> Option<Self> {
         let declared = &self.pre.identity.declared;
         let given = self.pre.identity.given.intersect(given);
-        let (grants, limits) = (declared.intersect(&given), self.limits.at_most(limits));
-        if (&grants, limits) == (&self.grants, self.limits) {
+        let grants = declared.intersect(&given);
+        if grants == self.grants {
             return None;
         }
-        let pre = self.pre.narrowed(given.clone(), grants.clone(), limits);
+        let pre = self.pre.narrowed(given.clone(), grants.clone());
         Some(Self {
             registration: self.registration.clone(),
             description: self.description.clone(),
@@ -30,7 +29,7 @@ impl Plugin {
             not_declared: given.without(&grants),
             build: Self::build_of(&self.digest, &self.chart_digest, &self.images, &self.settings, &grants),
             grants,
-            limits,
+            limits: self.limits,
             pre: Arc::new(pre),
         })
     }

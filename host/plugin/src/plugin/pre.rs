@@ -11,7 +11,6 @@ use wasser_share::Allowance;
 use crate::bindings::{implement, migration, operations};
 use crate::engine::{INSTANCES_OF_ONE, PluginEngine};
 use crate::package::grants::Grants;
-use crate::package::limits::Limits;
 use crate::package::world::{CheckError, World};
 use crate::plugin::quarantine::{Quarantines, Standing};
 use crate::sandbox::budget::Share;
@@ -78,12 +77,11 @@ impl PluginPre {
         })
     }
 
-    /// Returns the same with other bounds: what instances share is one for both.
-    pub fn narrowed(&self, given: Grants, effective: Grants, limits: Limits) -> Self {
+    /// Returns the same with other grants: what instances share is one for both.
+    pub fn narrowed(&self, given: Grants, effective: Grants) -> Self {
         let identity = PluginIdentity {
             given,
             effective,
-            limits,
             ..(*self.identity).clone()
         };
         Self {

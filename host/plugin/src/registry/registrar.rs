@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 
 use crate::engine::PluginHost;
 use crate::package::digest::Digest;
-use crate::package::registration::{Bounds, Pulled, Registration, of_other_operator};
+use crate::package::registration::{Pulled, Registration, given, of_other_operator};
 use crate::package::source::Source;
 use crate::plugin::Plugin;
 use crate::registry::Registry;
@@ -399,15 +399,15 @@ impl RegistrarState {
 /// what it gave. `before` is what this led to last.
 fn narrowed(good: Option<&Arc<Plugin>>, map: &ConfigMap, before: Option<&Arc<Plugin>>) -> Option<Arc<Plugin>> {
     let good = good?;
-    let Ok(bounds) = Bounds::of(map) else {
+    let Ok(given) = given(map) else {
         return Some(before.unwrap_or(good).clone());
     };
-    let Some(narrowed) = good.narrowed(&bounds.grants, &bounds.limits) else {
+    let Some(narrowed) = good.narrowed(&given) else {
         return Some(good.clone());
     };
     let is_same = |before: &&Arc<Plugin>| {
         // A build is of a component, a chart, and grants.
-        (&before.build, before.limits) == (&narrowed.build, narrowed.limits)
+        before.build == narrowed.build
     };
     Some(before.filter(is_same).cloned().unwrap_or_else(|| Arc::new(narrowed)))
 }
