@@ -4,11 +4,42 @@ use serde::de::DeserializeOwned;
 
 use crate::{Error, Result};
 
+/// The longest key that objects of Kubernetes have: a prefix, a slash and a name. Longer ones break
+/// what is made of them: YAML knows no key of more than 1,024 characters on one line.
+const LONGEST_KEY: usize = 317;
+
 /// Reads a JSON document. `object` returns the first part of a field's path, the kind; it is called
 /// only if something does not fit.
 pub fn parse<T: DeserializeOwned>(object: impl FnOnce() -> String, text: &str) -> Result<T> {
     let mut document = serde_json::Deserializer::from_str(text);
-    serde_path_to_error::deserialize(&mut document).map_err(|error| refusal(&object(), &error))
+    match (serde_path_to_error::deserialize(&mut document), long_key(text)) {
+        (Err(error), _) => Err(refusal(&object(), &error)),
+        (Ok(read), None) => Ok(read),
+        (Ok(_), Some(key)) => {
+            let begin: String = key.chars().take(40).collect();
+            let message = format!("has a key of {} bytes, `{begin}…`; shorten it", key.len());
+            Err(Error::invalid(object(), message))
+        }
+    }
+}
+
+/// Returns the first key in a JSON document that is longer than [`LONGEST_KEY`], as it is written.
+fn long_key(text: &str) -> Option<&str> {
+    let mut rest = text;
+    while let Some((_, string)) = rest.split_once('"') {
+        let mut escaped = false;
+        let end = string.find(|character| {
+            let ends = character == '"' && !escaped;
+            escaped = character == '\\' && !escaped;
+            ends
+        })?;
+        let (string, after) = string.split_at(end);
+        rest = after.strip_prefix('"')?;
+        if string.len() > LONGEST_KEY && rest.trim_start().starts_with(':') {
+            return Some(string);
+        }
+    }
+    None
 }
 
 fn refusal(object: &str, error: &serde_path_to_error::Error<serde_json::Error>) -> Error {
@@ -41,6 +72,20 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+
+    #[test]
+    fn keys_that_nothing_can_have_are_refused() {
+        let spec = |key: &str, value: &str| json!({"labels": {key: value}}).to_string();
+        let (long, longest) = ("\"\\x".repeat(200), "x".repeat(LONGEST_KEY));
+        let read = |text: &str| parse::<Value>(|| "Demo".to_owned(), text);
+        read(&spec(&longest, &long)).unwrap();
+        read(&spec("a\\", &long)).unwrap();
+        let error = read(&spec(&format!("{longest}y"), "a")).unwrap_err().to_string();
+        assert!(
+            error.contains("Demo") && error.contains("has a key of 318 bytes, `xxxx"),
+            "{error}"
+        );
+    }
 
     #[derive(Debug, Default, Deserialize)]
     #[serde(default)]
