@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
@@ -254,8 +254,11 @@ async fn of_two_kinds_of_runtime_a_dataset_takes_one() {
     operator.apply(&secret(1)).await;
     operator.apply(&dataset("demo")).await;
     operator.phase("demo", "NotBound").await;
-    // What a runtime of another kind, served by another operator, writes when it has got the
-    // Dataset.
+    // A runtime of another kind, served by another operator, and what that writes when it has got
+    // the Dataset.
+    let metadata = json!({"name": "demo"});
+    let runtime_of_others = json!({"apiVersion": API, "kind": "AlluxioRuntime", "metadata": metadata});
+    operator.apply(&runtime_of_others).await;
     let other = json!([{"name": "demo", "namespace": operator.namespace, "category": "Accelerate", "type": "alluxio"}]);
     let taken = |runtimes: Value| json!({"status": {"runtimes": runtimes}});
     operator
@@ -275,6 +278,8 @@ async fn of_two_kinds_of_runtime_a_dataset_takes_one() {
     )
     .await;
     stands_still(&operator).await;
+    let others = operator.api_of(API, "AlluxioRuntime");
+    others.delete("demo", &DeleteParams::default()).await.unwrap();
     operator
         .datasets()
         .patch_status("demo", &PatchParams::default(), &Patch::Merge(&taken(json!([]))))
