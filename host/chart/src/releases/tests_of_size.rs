@@ -29,10 +29,10 @@ fn read(record: &Value, author: Author) -> Result<Release, String> {
 /// A record as the charts of Fluid make them, with this number of objects.
 fn of_chart(objects: usize) -> Value {
     let set = "---\n# Source: chart/templates/set.yaml\napiVersion: apps/v1\nkind: StatefulSet\nmetadata:\n  \
-        name: set-N\n  labels: &labels\n    app: alluxio\n    release: data\nspec:\n  replicas: 1\n  selector:\n    \
+        name: set-N\n  labels: &labels\n    app: cache\n    release: data\nspec:\n  replicas: 1\n  selector:\n    \
         matchLabels: *labels\n  template:\n    metadata:\n      labels: *labels\n    spec:\n      containers:\n"
         .to_owned()
-        + &"        - name: main\n          image: fluidcloudnative/alluxio:release-2.9.0\n          env:\n            \
+        + &"        - name: main\n          image: example/cache:release-2.9.0\n          env:\n            \
             - {name: A, value: \"-Da.b=c -Dd.e=f\"}\n          ports: [{containerPort: 20000, name: rpc}]\n"
             .repeat(4);
     let manifest: String = (0..objects)
@@ -43,7 +43,7 @@ fn of_chart(objects: usize) -> Value {
         .collect();
     let template = json!({"name": "templates/a.yaml", "data": "QUJDRA==".repeat(objects * 20)});
     json!({"info": {"status": "deployed"}, "config": {"values": values}, "manifest": manifest,
-        "chart": {"metadata": {"name": "alluxio", "version": "0.9.15"}, "templates": vec![template; 10]}})
+        "chart": {"metadata": {"name": "cache", "version": "0.9.15"}, "templates": vec![template; 10]}})
 }
 
 #[test]
