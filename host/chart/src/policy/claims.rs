@@ -4,6 +4,7 @@
 
 use serde_json::Value;
 
+use super::fields;
 use super::problem::Problem;
 
 /// Fields by which a new claim gets the data of another object.
@@ -12,45 +13,26 @@ const SOURCES: [&str; 2] = ["dataSource", "dataSourceRef"];
 /// Checks all claims in an object, of whatever kind it is: custom resources have volumes as well.
 /// `is_known` says whether a user names the claim, or the chart has it.
 pub fn check(data: &Value, is_known: impl Fn(&str) -> bool) -> Result<(), Problem> {
-    walk(data, "", &is_known)
-}
-
-fn walk(value: &Value, path: &str, is_known: &impl Fn(&str) -> bool) -> Result<(), Problem> {
-    match value {
-        Value::Object(fields) => {
-            for (key, inner) in fields {
-                let path = if path.is_empty() {
-                    key.clone()
-                } else {
-                    format!("{path}.{key}")
-                };
-                let name = match key.as_str() {
-                    "claimName" => inner.as_str(),
-                    key if SOURCES.contains(&key) => inner["name"].as_str(),
-                    _ => None,
-                };
-                let refused = name.filter(|name| !name.is_empty() && !is_known(name));
-                if let Some(name) = refused {
-                    return Err(Problem::Claim {
-                        field: path,
-                        name: name.to_owned(),
-                    });
-                }
-                let elsewhere = inner["namespace"].as_str().filter(|other| !other.is_empty());
-                if let Some(other) = elsewhere.filter(|_| SOURCES.contains(&key.as_str())) {
-                    return Err(Problem::Claim {
-                        field: path,
-                        name: format!("{other}/{}", name.unwrap_or_default()),
-                    });
-                }
-                walk(inner, &path, is_known)?;
-            }
-            Ok(())
+    fields::each(data, "", &mut |path, key, value| {
+        let is_source = SOURCES.contains(&key);
+        let name = match key {
+            "claimName" => value.as_str(),
+            _ if is_source => value["name"].as_str(),
+            _ => None,
+        };
+        let refuse = |name: String| Problem::Claim {
+            field: path.to_owned(),
+            name,
+        };
+        if let Some(name) = name.filter(|name| !name.is_empty() && !is_known(name)) {
+            return Err(refuse(name.to_owned()));
         }
-        Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .try_for_each(|(index, inner)| walk(inner, &format!("{path}[{index}]"), is_known)),
-        _ => Ok(()),
-    }
+        let elsewhere = value["namespace"]
+            .as_str()
+            .filter(|other| is_source && !other.is_empty());
+        match elsewhere {
+            Some(other) => Err(refuse(format!("{other}/{}", name.unwrap_or_default()))),
+            None => Ok(()),
+        }
+    })
 }

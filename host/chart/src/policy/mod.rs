@@ -11,6 +11,7 @@
 
 mod access;
 mod claims;
+mod fields;
 mod image;
 pub(crate) mod kinds;
 mod named;

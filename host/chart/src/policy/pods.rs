@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::Policy;
+use super::fields;
 use super::path;
 use super::powers::Powers;
 use super::problem::Problem;
@@ -84,10 +85,10 @@ pub fn find(data: &Value) -> Vec<PodSpec<'_>> {
 /// Looks at a value, and at what is in it. `around` is the object that it is in.
 fn walk<'a>(value: &'a Value, around: &'a Value, path: &str, found: &mut Vec<PodSpec<'a>>) {
     match value {
-        Value::Object(fields) => {
+        Value::Object(content) => {
             if CONTAINERS
                 .iter()
-                .any(|field| fields.get(*field).is_some_and(Value::is_array))
+                .any(|field| content.get(*field).is_some_and(Value::is_array))
             {
                 found.push(PodSpec {
                     path: path.to_owned(),
@@ -97,13 +98,8 @@ fn walk<'a>(value: &'a Value, around: &'a Value, path: &str, found: &mut Vec<Pod
             }
             // What is below may be another one: a list of this name next to a template does not
             // make the template harmless.
-            for (key, inner) in fields {
-                let path = if path.is_empty() {
-                    key.clone()
-                } else {
-                    format!("{path}.{key}")
-                };
-                walk(inner, value, &path, found);
+            for (key, inner) in content {
+                walk(inner, value, &fields::below(path, key), found);
             }
         }
         Value::Array(items) => {

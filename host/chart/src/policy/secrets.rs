@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::fields;
 use super::problem::Problem;
 
 /// Fields that name a Secret by an object with its name.
@@ -36,57 +37,42 @@ impl Secrets {
         if self.all {
             return Ok(());
         }
-        let mut found = Vec::new();
-        walk(spec, path, &mut found);
-        let refused = found.into_iter().find(|reference| {
-            let pulled = reference.for_pulling && self.for_pulling.contains(reference.name);
-            !pulled && !self.listed.contains(reference.name) && !is_known(reference.name)
-        });
-        match refused {
-            Some(reference) => Err(Problem::Secret {
-                field: reference.path,
-                name: reference.name.to_owned(),
-            }),
-            None => Ok(()),
-        }
+        fields::each(spec, path, &mut |path, key, value| {
+            let refused = references(path, key, value).into_iter().find(|reference| {
+                let pulled = reference.for_pulling && self.for_pulling.contains(reference.name);
+                !pulled && !self.listed.contains(reference.name) && !is_known(reference.name)
+            });
+            match refused {
+                Some(reference) => Err(Problem::Secret {
+                    field: reference.path,
+                    name: reference.name.to_owned(),
+                }),
+                None => Ok(()),
+            }
+        })
     }
 }
 
-fn walk<'a>(value: &'a Value, path: &str, found: &mut Vec<Reference<'a>>) {
-    match value {
-        Value::Object(fields) => {
-            for (key, inner) in fields {
-                let path = format!("{path}.{key}");
-                let name = match key.as_str() {
-                    "secretName" => inner.as_str(),
-                    _ if REFERENCES.contains(&key.as_str()) => inner["name"].as_str(),
-                    _ => None,
-                };
-                if let Some(name) = name.filter(|name| !name.is_empty()) {
-                    found.push(Reference {
-                        path: path.clone(),
-                        name,
-                        for_pulling: false,
-                    });
-                }
-                if key == "imagePullSecrets" {
-                    let names = inner.as_array().into_iter().flatten().enumerate();
-                    found.extend(names.filter_map(|(index, item)| {
-                        Some(Reference {
-                            path: format!("{path}[{index}]"),
-                            name: item["name"].as_str().filter(|name| !name.is_empty())?,
-                            for_pulling: true,
-                        })
-                    }));
-                }
-                walk(inner, &path, found);
-            }
+/// The Secrets that a field names.
+fn references<'a>(path: &str, key: &str, value: &'a Value) -> Vec<Reference<'a>> {
+    let reference = |path: String, name: Option<&'a str>, for_pulling| {
+        let name = name.filter(|name| !name.is_empty())?;
+        Some(Reference {
+            path,
+            name,
+            for_pulling,
+        })
+    };
+    match key {
+        "secretName" => reference(path.to_owned(), value.as_str(), false).into_iter().collect(),
+        "imagePullSecrets" => {
+            let items = value.as_array().into_iter().flatten().enumerate();
+            let names = items.map(|(index, item)| (format!("{path}[{index}]"), item["name"].as_str()));
+            names.filter_map(|(path, name)| reference(path, name, true)).collect()
         }
-        Value::Array(items) => {
-            for (index, inner) in items.iter().enumerate() {
-                walk(inner, &format!("{path}[{index}]"), found);
-            }
-        }
-        _ => {}
+        _ if REFERENCES.contains(&key) => reference(path.to_owned(), value["name"].as_str(), false)
+            .into_iter()
+            .collect(),
+        _ => Vec::new(),
     }
 }
