@@ -21,6 +21,8 @@ use crate::objects::identity::Identity;
 pub const STORAGE_CLASS: &str = "fluid";
 /// The volume attribute that says where the file system is mounted on a node.
 pub const FLUID_PATH: &str = "fluid_path";
+/// The volume attribute that names a directory of the file system, for volumes that lead into one.
+pub const SUB_PATH: &str = "fluid_sub_path";
 /// The volume attribute that says what is mounted there.
 pub const MOUNT_TYPE: &str = "mount_type";
 /// The volume attribute that says how the node plugin publishes a volume, and its value where that

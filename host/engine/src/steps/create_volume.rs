@@ -31,9 +31,14 @@ pub(crate) fn is_of(volume: &PersistentVolume, identity: &Identity) -> bool {
 
 /// The same for a namespace and a name.
 pub(crate) fn is_of_claim(volume: &PersistentVolume, namespace: &str, name: &str) -> bool {
+    is_ours(volume) && is_for_claim(volume, namespace, name)
+}
+
+/// Whether a volume, whoever has made it, is reserved for the claim of this namespace and name.
+pub(crate) fn is_for_claim(volume: &PersistentVolume, namespace: &str, name: &str) -> bool {
     let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
     let names = claim.map(|claim| (claim.namespace.as_deref(), claim.name.as_deref()));
-    is_ours(volume) && names == Some((Some(namespace), Some(name)))
+    names == Some((Some(namespace), Some(name)))
 }
 
 impl Request {

@@ -9,13 +9,11 @@ use wasser_api::reasons::events;
 use wasser_api::{labels, names};
 
 use crate::error::EngineError;
-use crate::objects::volume::VolumeInput;
+use crate::objects::volume::{SUB_PATH, VolumeInput};
 use crate::request::Request;
-use crate::steps::create_volume::is_of;
+use crate::steps::create_volume::{is_for_claim, is_of};
 use crate::watched::volumes::place;
 
-/// The volume attribute that names a directory of the file system.
-const SUB_PATH: &str = "fluid_sub_path";
 /// When to look again for what a watch usually tells, and for pods that use a claim.
 const SOON: Duration = Duration::from_secs(10);
 /// How many pods a message names.
@@ -91,7 +89,8 @@ impl Request {
         Ok(found.filter(|volume| is_of_reference(volume, reference)))
     }
 
-    async fn read_volume(&self, name: &str) -> Result<Option<PersistentVolume>, EngineError> {
+    /// A volume as it is now.
+    pub(super) async fn read_volume(&self, name: &str) -> Result<Option<PersistentVolume>, EngineError> {
         let api = Api::<PersistentVolume>::all(self.shared.client.clone());
         let found = api.get_opt(name).await;
         found.map_err(EngineError::kube(format!("reading PersistentVolume {name}")))
@@ -177,10 +176,7 @@ fn volume_name(reference: &Reference) -> String {
 
 /// Whether a volume is reserved for the claim of the Dataset that is referred to.
 fn is_of_reference(volume: &PersistentVolume, reference: &Reference) -> bool {
-    let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
-    claim.is_some_and(|claim| {
-        claim.namespace.as_ref() == Some(&reference.namespace) && claim.name.as_ref() == Some(&reference.name)
-    })
+    is_for_claim(volume, &reference.namespace, &reference.name)
 }
 
 /// The complaint about a volume that leads nowhere, and that pods use.

@@ -19,28 +19,7 @@ use crate::error::EngineError;
 use crate::request::Request;
 use crate::steps::create_volume::is_of_claim;
 use crate::watched::Caches;
-
-/// The volume attribute that names the directory of the client on its node.
-const PATH: &str = "fluid_path";
-/// The volume attribute that names a directory of the file system.
-const SUB_PATH: &str = "fluid_sub_path";
-
-/// Where a volume leads.
-struct Place {
-    path: String,
-    directory: String,
-}
-
-impl Place {
-    fn of(volume: PersistentVolume) -> Option<Self> {
-        let mut attributes = volume.spec?.csi?.volume_attributes?;
-        let directory = attributes.remove(SUB_PATH).unwrap_or_default();
-        Some(Self {
-            path: attributes.remove(PATH)?,
-            directory: directory.trim_matches('/').to_owned(),
-        })
-    }
-}
+use crate::watched::volumes::{directory, place};
 
 impl Request {
     /// Where the Dataset's volume leads, if it leads to another Dataset's file system. Volumes that
@@ -62,22 +41,20 @@ impl Request {
         if let Some(linked) = link(&self.shared.caches, &identity.namespace, &identity.name) {
             return Ok(linked == *reference);
         }
-        let own = self.place(&identity.namespace, &identity.name).await?;
-        let other = self.place(&reference.namespace, &reference.name).await?;
-        let is_same = |(own, other): (Place, Place)| own.path == other.path && own.directory == reference.directory;
-        Ok(own.zip(other).is_some_and(is_same))
+        let own = self.read_volume_of_claim(&identity.namespace, &identity.name).await?;
+        let other = self.read_volume_of_claim(&reference.namespace, &reference.name).await?;
+        let (Some(own), Some(other)) = (own, other) else {
+            return Ok(false);
+        };
+        let path = |volume| place(volume).map(|(path, _)| path);
+        let is_same_path = path(&own).is_some_and(|own| path(&other) == Some(own));
+        Ok(is_same_path && directory(&own) == reference.directory)
     }
 
-    /// Where the volume of a Dataset leads on its nodes. The watch does not keep that.
-    async fn place(&self, namespace: &str, name: &str) -> Result<Option<Place>, EngineError> {
-        let volume = names::persistent_volume(namespace, name);
-        let found = Api::<PersistentVolume>::all(self.shared.client.clone())
-            .get_opt(&volume)
-            .await;
-        let found = found.map_err(EngineError::kube(format!("reading PersistentVolume {volume}")))?;
-        Ok(found
-            .filter(|volume| is_of_claim(volume, namespace, name))
-            .and_then(Place::of))
+    /// The volume of a Dataset as it is now.
+    async fn read_volume_of_claim(&self, namespace: &str, name: &str) -> Result<Option<PersistentVolume>, EngineError> {
+        let found = self.read_volume(&names::persistent_volume(namespace, name)).await?;
+        Ok(found.filter(|volume| is_of_claim(volume, namespace, name)))
     }
 
     /// The Datasets that may have an entry of this one: where its volume leads, and what it refers

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::{CSIPersistentVolumeSource, PersistentVolume, PersistentVolumeSpec};
 
-use crate::objects::volume::{FLUID_PATH, MOUNT_TYPE};
+use crate::objects::volume::{FLUID_PATH, MOUNT_TYPE, SUB_PATH};
 
 /// Keeps of a volume whose it is, and where it leads.
 pub fn slim_volume(volume: &mut PersistentVolume) {
@@ -24,9 +24,19 @@ pub fn slim_volume(volume: &mut PersistentVolume) {
 
 /// Where a volume leads on its nodes, and what is mounted there.
 pub fn place(volume: &PersistentVolume) -> Option<(&str, &str)> {
+    let path = attribute(volume, FLUID_PATH)?;
+    Some((path, attribute(volume, MOUNT_TYPE).unwrap_or_default()))
+}
+
+/// The directory of the file system that a volume leads into, without slashes around it; empty for
+/// the whole. Volumes that were watched do not have it.
+pub fn directory(volume: &PersistentVolume) -> &str {
+    attribute(volume, SUB_PATH).unwrap_or_default().trim_matches('/')
+}
+
+fn attribute<'a>(volume: &'a PersistentVolume, name: &str) -> Option<&'a str> {
     let attributes = volume.spec.as_ref()?.csi.as_ref()?.volume_attributes.as_ref()?;
-    let path = attributes.get(FLUID_PATH)?;
-    Some((path, attributes.get(MOUNT_TYPE).map_or("", String::as_str)))
+    attributes.get(name).map(String::as_str)
 }
 
 #[cfg(test)]
