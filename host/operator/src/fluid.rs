@@ -19,6 +19,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::watch_answer::watch_answer;
+
 /// The lease of Fluid's controller of Datasets, which every installation of Fluid has.
 const LEASE: &str = "dataset.data.fluid.io";
 /// Where Fluid is installed, if not in the namespace of Wasser.
@@ -186,22 +188,11 @@ fn note(known: &mut Known, namespace: String, event: Result<Event<Lease>, watche
         // Who may not look at Fluid's namespace is not kept from working.
         Err(error) => {
             tracing::debug!(%error, "Fluid's lease cannot be watched");
-            if is_forbidden(&error) {
+            if watch_answer(&error).is_some_and(|status| status.code == 403) {
                 renewals.get_or_insert_default();
             }
         }
     }
-}
-
-fn is_forbidden(error: &watcher::Error) -> bool {
-    let status = match error {
-        watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-        | watcher::Error::WatchFailed(kube::Error::Api(status)) => status,
-        watcher::Error::WatchError(status) => status,
-        _ => return false,
-    };
-    status.code == 403
 }
 
 /// What all leases say together.

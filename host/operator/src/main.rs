@@ -17,6 +17,7 @@ mod registration;
 mod supervisor;
 mod unlisted;
 mod version;
+mod watch_answer;
 
 use std::process::ExitCode;
 use std::time::Instant;

@@ -12,6 +12,8 @@ use kube::runtime::watcher::{self, Event, watcher};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use crate::watch_answer::watch_answer;
+
 /// After so many failures in a row that the API server itself has answered, a kind is given up
 /// until it is listed. With the pauses between them, they take some 15 s.
 const FAILURES: u32 = 5;
@@ -82,14 +84,7 @@ pub fn watch(api: Api<DynamicObject>) -> impl Stream<Item = watcher::Result<Even
 }
 
 fn refusal(error: &watcher::Error) -> Option<&Status> {
-    let status = match error {
-        watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-        | watcher::Error::WatchFailed(kube::Error::Api(status))
-        | watcher::Error::WatchError(status) => status,
-        _ => return None,
-    };
-    Some(&**status).filter(|status| status.is_forbidden())
+    watch_answer(error).filter(|status| status.is_forbidden())
 }
 
 #[cfg(test)]

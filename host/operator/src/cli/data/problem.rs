@@ -4,6 +4,7 @@ use kube::core::Status;
 use kube::runtime::watcher;
 
 use super::names::Named;
+use crate::watch_answer::watch_answer;
 
 /// The most names that a message lists.
 const LISTED: usize = 10;
@@ -116,13 +117,7 @@ impl Problem {
 
     /// Returns the problem of a watch that failed, if trying again is of no use.
     pub fn of_watch(error: &watcher::Error, attempt: &Attempt<'_>) -> Option<Self> {
-        let status = match error {
-            watcher::Error::InitialListFailed(kube::Error::Api(status))
-            | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-            | watcher::Error::WatchFailed(kube::Error::Api(status))
-            | watcher::Error::WatchError(status) => status,
-            _ => return None,
-        };
+        let status = watch_answer(error)?;
         let attempt = Attempt {
             verb: match error {
                 watcher::Error::InitialListFailed(_) => "list",
