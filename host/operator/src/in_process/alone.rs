@@ -3,24 +3,10 @@
 use serde_json::{Value, json};
 use wasser_test_api_server::ApiServer;
 
-use super::scene::{QUIET, Scene};
+use super::scene::{QUIET, Scene, definition};
 
-/// The definition of a kind that no plugin serves.
-fn unserved() -> Value {
-    let free = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-    let schema = json!({"type": "object", "properties": {"spec": free, "status": free}});
-    json!({
-        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-        "metadata": {"name": "otherruntimes.data.fluid.io"},
-        "spec": {
-            "group": "data.fluid.io", "scope": "Namespaced",
-            "names": {"kind": "OtherRuntime", "listKind": "OtherRuntimeList", "plural": "otherruntimes",
-                "singular": "otherruntime"},
-            "versions": [{"name": "v1alpha1", "served": true, "storage": true, "subresources": {"status": {}},
-                "schema": {"openAPIV3Schema": schema}}],
-        },
-    })
-}
+/// A kind that no plugin serves.
+const UNSERVED: &str = "OtherRuntime";
 
 fn object(kind: &str, spec: &Value) -> Value {
     json!({"apiVersion": "data.fluid.io/v1alpha1", "kind": kind, "metadata": {"name": "demo", "namespace": "default"},
@@ -78,14 +64,14 @@ async fn a_runtime_takes_the_place_of_one_that_is_gone() {
 async fn a_runtime_waits_for_one_that_nobody_serves_while_it_is_there() {
     let (scene, _operator) = Scene::bound().await;
     let volume = scene.server.object("PersistentVolume", "", "default-demo").unwrap();
-    scene.server.create(&unserved());
-    scene.server.create(&object("OtherRuntime", &json!({})));
+    scene.server.create(&definition(UNSERVED));
+    scene.server.create(&object(UNSERVED, &json!({})));
     bind_to_other(&scene);
     event(&scene, "belongs to the other runtime default/demo").await;
     scene.server.settled(QUIET).await;
     let now = scene.server.object("PersistentVolume", "", "default-demo").unwrap();
     assert_eq!(now["metadata"]["uid"], volume["metadata"]["uid"]);
-    scene.server.delete("OtherRuntime", "default", "demo");
+    scene.server.delete(UNSERVED, "default", "demo");
     // No watch shows that.
     scene.server.edit("DemoRuntime", "default", "demo", |runtime| {
         runtime["metadata"]["labels"]["example.org/looked-at"] = json!("yes");

@@ -392,14 +392,19 @@ fn temporary(name: &str) -> PathBuf {
 
 /// The definition of `DemoRuntime`.
 pub fn crd() -> Value {
+    definition("DemoRuntime")
+}
+
+/// The definition of a kind of runtimes whose fields are free.
+pub fn definition(kind: &str) -> Value {
+    let (singular, plural) = (kind.to_lowercase(), format!("{}s", kind.to_lowercase()));
     let free = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
     json!({
         "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-            "metadata": {"name": "demoruntimes.data.fluid.io"},
+            "metadata": {"name": format!("{plural}.data.fluid.io")},
         "spec": {
             "group": "data.fluid.io", "scope": "Namespaced",
-            "names": {"kind": "DemoRuntime", "listKind": "DemoRuntimeList", "plural": "demoruntimes",
-                "singular": "demoruntime"},
+            "names": {"kind": kind, "listKind": format!("{kind}List"), "plural": plural, "singular": singular},
             "versions": [{
                 "name": "v1alpha1", "served": true, "storage": true, "subresources": {"status": {}},
                 "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": free, "status": free}}},
