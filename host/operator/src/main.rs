@@ -14,6 +14,7 @@ mod left;
 mod metrics;
 mod record_key;
 mod registration;
+mod served;
 mod supervisor;
 mod unlisted;
 mod version;

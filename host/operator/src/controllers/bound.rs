@@ -6,14 +6,14 @@
 use std::time::Duration;
 
 use kube::api::DynamicObject;
-use kube::core::{ApiResource, GroupVersion};
-use kube::{Api, Client, discovery};
+use kube::{Api, Client};
 use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, DatasetRuntime};
-use wasser_engine::{EngineError, Request, is_not_found, namesake};
+use wasser_engine::{EngineError, Request, namesake};
 
 use super::dataset_writes::STALE;
 use super::next::Next;
 use super::runtime_index::RuntimeIndex;
+use crate::served;
 
 /// When to look again for a runtime that no watch shows.
 const UNWATCHED: Duration = Duration::from_secs(120);
@@ -101,9 +101,14 @@ async fn replace(request: &mut Request, field: &str, former: &str) -> Result<Nex
 /// # Errors
 /// The API server does not say it.
 pub async fn exists(client: &Client, bound: &DatasetRuntime) -> Result<bool, EngineError> {
-    let kind = format!("{}runtime", bound.runtime_type);
-    let attempt = || format!("reading the {kind} {}/{}", bound.namespace, bound.name);
-    let Some(resource) = resource(client, &kind).await.map_err(EngineError::kube(attempt()))? else {
+    let attempt = || {
+        format!(
+            "reading the {}runtime {}/{}",
+            bound.runtime_type, bound.namespace, bound.name
+        )
+    };
+    let resource = served::resource(client, |kind| served::is_of_type(kind, &bound.runtime_type)).await;
+    let Some(resource) = resource.map_err(EngineError::kube(attempt()))? else {
         return Ok(false);
     };
     let api = Api::<DynamicObject>::namespaced_with(client.clone(), &bound.namespace, &resource);
@@ -112,17 +117,4 @@ pub async fn exists(client: &Client, bound: &DatasetRuntime) -> Result<bool, Eng
         Err(kube::Error::Api(status)) if status.is_forbidden() => Ok(true),
         Err(error) => Err(EngineError::kube(attempt())(error)),
     }
-}
-
-/// Returns how the API server serves a kind, in whatever case it is written.
-async fn resource(client: &Client, kind: &str) -> kube::Result<Option<ApiResource>> {
-    let version = GroupVersion::gv(wasser_api::GROUP, wasser_api::VERSION);
-    let group = match discovery::pinned_group(client, &version).await {
-        Ok(group) => group,
-        Err(error) if is_not_found(&error) => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let mut all = group.recommended_resources().into_iter();
-    let found = all.find(|(resource, _)| resource.kind.eq_ignore_ascii_case(kind));
-    Ok(found.map(|(resource, _)| resource))
 }

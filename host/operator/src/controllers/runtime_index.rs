@@ -13,6 +13,7 @@ use wasser_api::ObjectKey;
 use wasser_engine::RuntimeObject;
 
 use crate::context::ServedKind;
+use crate::served::is_of_type;
 use crate::unlisted::Reasons;
 
 /// The runtimes of every kind that a plugin is registered for.
@@ -67,13 +68,10 @@ impl RuntimeIndex {
     }
 
     /// Whether the runtimes of these types are all that there are: a Dataset that was bound has no
-    /// runtime of another type. A type is a kind without `Runtime`, in lower case.
+    /// runtime of another type.
     pub fn has_listed<'a>(&self, mut types: impl Iterator<Item = &'a str>) -> bool {
         let listed = self.listed.borrow();
-        types.all(|runtime_type| {
-            let kind = format!("{runtime_type}runtime");
-            listed.iter().any(|listed| listed.eq_ignore_ascii_case(&kind))
-        })
+        types.all(|runtime_type| listed.iter().any(|kind| is_of_type(kind, runtime_type)))
     }
 
     /// Forgets the runtimes of a kind that nobody serves any more.
@@ -107,22 +105,19 @@ impl RuntimeIndex {
 
     /// Does something for every runtime of a kind that has this text in a field.
     pub fn naming(&self, kind: &str, pointer: &str, text: &str, mut act: impl FnMut(ObjectKey)) {
-        let stores = self.stores.read();
-        for runtime in stores.get(kind).map(|(_, store)| store.state()).unwrap_or_default() {
+        for runtime in self.all(kind) {
             if runtime.mentions(text) && runtime.object().pointer(pointer).and_then(Value::as_str) == Some(text) {
                 act(ObjectKey::of(&*runtime));
             }
         }
     }
 
-    /// The runtime of this type, namespace and name; types are kinds without `Runtime`, in lower
-    /// case.
+    /// The runtime of this type, namespace and name.
     pub fn of_type(&self, runtime_type: &str, namespace: &str, name: &str) -> Option<Arc<RuntimeObject>> {
         let stores = self.stores.read();
-        let kind = format!("{runtime_type}runtime");
         let (resource, store) = stores
             .values()
-            .find(|(resource, _)| resource.kind.eq_ignore_ascii_case(&kind))?;
+            .find(|(resource, _)| is_of_type(&resource.kind, runtime_type))?;
         store.get(&ObjectRef::new_with(name, resource.clone()).within(namespace))
     }
 

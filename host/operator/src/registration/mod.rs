@@ -35,7 +35,6 @@ use crate::metrics::Metrics;
 use crate::unlisted::Reasons;
 pub use artifacts::{Artifacts, Wanted};
 use definitions::Seen;
-pub use orphans::resource;
 pub use pulls::PAUSES;
 use pulls::{Failure, Pulls};
 use state::{Change, State};

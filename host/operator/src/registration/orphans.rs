@@ -4,12 +4,12 @@
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::{DynamicObject, ListParams};
-use kube::core::ApiResource;
 use kube::runtime::events::EventType;
-use kube::{Api, Client, Resource, discovery};
+use kube::{Api, Client, Resource};
 use wasser_engine::Events;
 
 use crate::left::Left;
+use crate::served;
 
 /// Runtimes that get the event; more would flood the events.
 const TOLD: u32 = 500;
@@ -65,7 +65,7 @@ pub async fn tell(client: &Client, left: &Left, events: &Events, kind: &str, rea
 
 /// Returns the runtimes of a kind that the API server has.
 async fn runtimes(client: &Client, kind: &str) -> kube::Result<Vec<ObjectReference>> {
-    let Some(resource) = resource(client, kind).await? else {
+    let Some(resource) = served::resource(client, |known| known == kind).await? else {
         return Ok(Vec::new());
     };
     let api = Api::<DynamicObject>::all_with(client.clone(), &resource);
@@ -75,22 +75,4 @@ async fn runtimes(client: &Client, kind: &str) -> kube::Result<Vec<ObjectReferen
         .iter()
         .map(|runtime| runtime.object_ref(&resource))
         .collect())
-}
-
-/// Returns how the API server serves a kind; `None` if it does not.
-///
-/// # Errors
-/// The API server does not say it.
-pub async fn resource(client: &Client, kind: &str) -> kube::Result<Option<ApiResource>> {
-    let group = match discovery::pinned_group(
-        client,
-        &kube::core::GroupVersion::gv(wasser_api::GROUP, wasser_api::VERSION),
-    )
-    .await
-    {
-        Ok(group) => group,
-        Err(kube::Error::Api(status)) if status.code == 404 => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    Ok(group.recommended_kind(kind).map(|(resource, _)| resource))
 }

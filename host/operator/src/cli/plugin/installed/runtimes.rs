@@ -7,7 +7,7 @@ use kube::{Api, ResourceExt};
 use super::desk::Desk;
 use super::error::ChangeError;
 use crate::cli::data::problem::{Attempt, Problem};
-use crate::registration::resource;
+use crate::served;
 
 /// Objects that are counted one by one.
 const PAGE: u32 = 500;
@@ -71,7 +71,7 @@ impl Alive {
 /// # Errors
 /// It does not say it.
 pub async fn of_kind(desk: &Desk, kind: &str) -> Result<Option<(ApiResource, Alive)>, ChangeError> {
-    let found = resource(&desk.client, kind).await;
+    let found = served::resource(&desk.client, |known| known == kind).await;
     let what = format!("listing the runtimes of the kind {kind}");
     let found = found.map_err(|error| problem(&error, wasser_api::GROUP, what.clone()))?;
     let Some(found) = found else { return Ok(None) };
