@@ -65,7 +65,7 @@ pub struct ProcessedDataset {
     /// Namespace of the Dataset: that of the operation, which is also meant if it is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// Where the program finds the data.
+    /// Where the program finds the data. If empty, nothing is mounted.
     pub mount_path: String,
     /// The directory of the Dataset that is mounted; all of it if this is left out.
     #[serde(skip_serializing_if = "Option::is_none")]

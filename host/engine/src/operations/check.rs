@@ -145,6 +145,9 @@ fn processor(spec: &DataProcessSpec) -> Result<(), Refused> {
         }
     };
     let wanted = spec.dataset.mount_path.as_str();
+    if wanted.is_empty() {
+        return Ok(());
+    }
     if !wanted.starts_with('/') {
         let message = "DataProcess.spec.dataset.mountPath: is not an absolute path; begin it with `/`";
         return Err(Refused::new(reasons::DATA_OPERATION_NOT_VALID, message));

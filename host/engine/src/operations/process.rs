@@ -1,7 +1,7 @@
 //! The DataProcess: a program of the user, the same for every runtime.
 
 use serde_json::{Value, json};
-use wasser_api::operations::{DataProcessSpec, ScriptProcessor};
+use wasser_api::operations::{DataProcessSpec, ProcessedDataset, ScriptProcessor};
 
 use super::plan::{DatasetMount, Plan, SCRIPTS_AT};
 
@@ -14,11 +14,7 @@ pub fn plan(spec: &DataProcessSpec) -> Plan {
         app: "fluid-dataprocess".to_owned(),
         pod_labels: spec.processor.pod_metadata.labels.clone(),
         pod_annotations: spec.processor.pod_metadata.annotations.clone(),
-        dataset_mount: Some(DatasetMount {
-            path: spec.dataset.mount_path.clone(),
-            sub_path: spec.dataset.sub_path.clone().unwrap_or_default(),
-            read_only: false,
-        }),
+        dataset_mount: mount(&spec.dataset),
         ..Plan::default()
     };
     if let Some(script) = &spec.processor.script {
@@ -36,6 +32,16 @@ pub fn plan(spec: &DataProcessSpec) -> Plan {
         plan.pod_spec["serviceAccountName"] = json!(account);
     }
     plan
+}
+
+/// A program without a path mounts the claim itself, or needs no data: Fluid's CRD asks for the
+/// field, and not that it has a value.
+fn mount(dataset: &ProcessedDataset) -> Option<DatasetMount> {
+    (!dataset.mount_path.is_empty()).then(|| DatasetMount {
+        path: dataset.mount_path.clone(),
+        sub_path: dataset.sub_path.clone().unwrap_or_default(),
+        read_only: false,
+    })
 }
 
 /// The account that the user's pods run under, unless it is the namespace's default.

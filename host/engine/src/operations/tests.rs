@@ -89,6 +89,15 @@ fn the_values_are_those_of_the_file(#[case] name: &str, #[case] kind: OperationK
     assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "{}", path.display());
 }
 
+#[rstest]
+#[case::job(json!({"job": {"podSpec": {"containers": [{"name": "c", "image": "c"}]}}}))]
+#[case::script(json!({"script": script()}))]
+fn a_program_without_a_path_runs_without_the_data(#[case] processor: Value) {
+    let spec = json!({"dataset": {"name": "demo", "mountPath": ""}, "processor": processor});
+    let template = planned(OperationKind::DataProcess, &spec, None)["job"]["spec"]["template"].clone();
+    assert!(!template.to_string().contains("fluid-dataset-vol"), "{template}");
+}
+
 #[test]
 fn a_plan_for_several_nodes_runs_one_pod_on_each() {
     let operation = operation(OperationKind::DataLoad, &json!({"dataset": {"name": "demo"}}));
