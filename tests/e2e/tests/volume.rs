@@ -320,6 +320,15 @@ async fn uninstalling_leaves_the_definitions_and_the_data() {
     ])
     .await;
     assert!(left.is_empty(), "{left}");
+    // What docs/installing.md says to stay.
+    let ours = kubectl(&["get", "secret,lease", "-n", wasser_e2e::installed::SYSTEM, "-o", "name"]).await;
+    for stays in [
+        "secret/wasser-record-key",
+        "secret/wasser-webhook-certs",
+        "lease.coordination.k8s.io/wasser.data.fluid.io",
+    ] {
+        assert!(ours.lines().any(|name| name == stays), "{stays} is not in {ours}");
+    }
     // Installed again, it goes on where it was.
     wasser_e2e::installed::install(&[]).await;
     installed.scale("demo", 0).await;
