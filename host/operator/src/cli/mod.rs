@@ -89,7 +89,8 @@ enum Command {
     /// Load, copy, back up and process the data of Datasets.
     #[command(subcommand)]
     Data(data::Command),
-    /// Print the custom resource definitions.
+    /// Print the custom resource definitions, for Kubernetes 1.30 and later. Earlier versions refuse
+    /// their rules for names, which the chart leaves out there.
     Crds(crds::Args),
     /// Make, check and distribute plugins, and install them in a cluster.
     #[command(subcommand)]

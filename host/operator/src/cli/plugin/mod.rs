@@ -69,7 +69,8 @@ pub enum Command {
     Remove(installed::remove::Args),
     /// Show what a plugin is, wants and exports.
     Inspect(inspect::Args),
-    /// Print the CRDs that a plugin carries.
+    /// Print the CRDs that a plugin carries. Those of the built-in plugins are for Kubernetes 1.30 and
+    /// later: earlier versions refuse their rules for names, which the chart leaves out there.
     Crd(File),
     /// Prove that a plugin keeps the contract, without a cluster: everything that registering does,
     /// and then its CRD, its chart, and its answers to a hundred contexts that nobody means. The exit
