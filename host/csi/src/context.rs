@@ -16,6 +16,7 @@ use crate::volume::leaving::Leaving;
 use crate::volume::locks::Locks;
 use crate::volume::published::Records;
 use crate::volume::staged::Staged;
+use crate::volume::unfinished::Unfinished;
 
 /// The state that all parts of a running node plugin share.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub struct Context {
     pub locks: Locks,
     /// The published targets.
     pub records: Records,
+    /// The mounts that were taken off, and whose successors are not there yet.
+    pub unfinished: Unfinished,
     /// The staged volumes.
     pub staged: Staged,
     /// The clients that leave.
@@ -82,6 +85,7 @@ impl Context {
             watch: MountWatch::start().attempt("watching", "/proc/self/mountinfo")?,
             locks: Locks::default(),
             records: Records::load(kept.join("published"))?,
+            unfinished: Unfinished::load(kept.join("unfinished"))?,
             staged: Staged::load(kept.join("staged"))?,
             leaving: Leaving::default(),
             prober: Prober::new(mount_root.clone(), config.probe_timeout),

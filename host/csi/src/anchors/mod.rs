@@ -120,19 +120,27 @@ impl Anchors {
 }
 
 impl Anchored<'_> {
-    /// Copies what is mounted on top of the target to a new anchor.
+    /// Copies what is mounted on top of the target to a new anchor. Returns false if that is not the
+    /// file system with this device any more: without its mount, the target is a directory of the
+    /// node, and what is mounted on a copy of that would appear on the target.
     ///
     /// # Errors
     /// A system call fails.
-    pub fn keep(&self, target: &Target) -> Result<(), Error> {
-        let table = Table::read().attempt("reading the mounts for", target.path())?;
+    pub fn keep(&self, target: &Target, device: &str) -> Result<bool, Error> {
+        let read = || Table::read().attempt("reading the mounts for", target.path());
+        let table = read()?;
         let number = self.list(&table).last().map_or(0, |(number, _)| number + 1);
         let anchor = Target::make(&self.anchors.root, &self.point(number))?;
         match target.found()? {
             Found::Directory => anchor.make_directory()?,
             _ => drop(fs::File::create(anchor.handle()).attempt("making", anchor.path())?),
         }
-        mount::copy(target, &anchor)
+        mount::copy(target, &anchor)?;
+        let is_kept = read()?.top(anchor.path()).is_some_and(|mount| mount.device == device);
+        if !is_kept {
+            self.anchors.remove_point(anchor.path())?;
+        }
+        Ok(is_kept)
     }
 
     /// Puts the present mount on every anchor, replacing its predecessor.

@@ -7,8 +7,9 @@
 //! # Invariants
 //! * A mount in a pod without a successor stays, dead or not: there is nothing to put in its place.
 //! * A new mount is only put in place after its file system has answered.
+//! * Nothing is mounted where somebody else has unmounted it, and no directory is made there.
 //! * A repair can stop after any step, and the next one does the rest. All that it needs is in the
-//!   table of mounts and the records.
+//!   table of mounts, the records and the notes of what was taken off.
 //! * Recovery skips targets that a call holds. Neither a file system that does not answer nor the
 //!   API server delays the repair of others.
 
@@ -96,6 +97,9 @@ async fn repairs(context: &Arc<Context>, adopted: &Notify, stop: &CancellationTo
 /// Checks everything once. Returns false if something is left that no change of mounts will
 /// announce.
 async fn pass(context: &Arc<Context>, reported: &mut HashMap<PathBuf, String>) -> Result<bool, Error> {
+    if let Err(error) = context.blocking(orphans::forget_unmounted).await {
+        tracing::warn!(%error, "records of targets without mounts stay");
+    }
     let table = Table::read().attempt("reading", "/proc/self/mountinfo")?;
     let mut broken: BTreeMap<PathBuf, Vec<Place>> = BTreeMap::new();
     for record in context.records.all() {

@@ -1,7 +1,7 @@
-//! What earlier processes left: records of targets that are gone, and dead mounts of fuse pods.
+//! What is left behind: records of targets that are gone or unmounted, and dead mounts of fuse pods.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +10,9 @@ use crate::error::{Attempt, Error};
 use crate::mount;
 use crate::mount::mountinfo::Table;
 use crate::mount::probe::Answer;
-use crate::mount::target::Target;
+use crate::mount::target::{Found, Target};
 use crate::volume::attributes::Source;
+use crate::volume::published::Record;
 
 /// How long a file system may say that it is stale until that is believed.
 const CHANGEOVER: Duration = Duration::from_secs(2);
@@ -31,9 +32,52 @@ pub fn forget_gone(context: &Context) -> Result<(), Error> {
         }
     }
     let records = context.records.all();
+    let is_recorded = |volume: &Path| context.records.get(volume).is_some();
+    context.unfinished.retain(is_recorded)?;
     context
         .anchors
         .retain(records.iter().map(|record| record.target.as_path()))
+}
+
+/// Removes records of targets that somebody else has unmounted. Whoever has done so may be deleting
+/// the directory, so nothing is mounted there again; the kubelet repeats a call that it still wants.
+/// The anchors stay until the volume is unpublished, since containers may still see their mounts.
+///
+/// # Errors
+/// A record cannot be removed, or the table of mounts cannot be read.
+pub(super) fn forget_unmounted(context: &Context) -> Result<(), Error> {
+    let read = || Table::read().attempt("reading", "/proc/self/mountinfo");
+    let is_bare = |table: &Table, record: &Record| {
+        !record.symlink && table.count(&record.target) == 0 && !context.unfinished.has(&record.target)
+    };
+    let table = read()?;
+    for record in context.records.all() {
+        let parts = context.unfinished.of(&record.target);
+        if !is_bare(&table, &record) && parts.is_empty() {
+            continue;
+        }
+        // A call that holds it mounts or unmounts it.
+        let Some(_held) = context.locks.take_for_recovery(record.target.to_string_lossy()) else {
+            continue;
+        };
+        for part in parts {
+            let target = Target::find(&context.kubelet, &part.target)?;
+            if target
+                .map(|target| target.found())
+                .transpose()?
+                .unwrap_or(Found::Nothing)
+                == Found::Nothing
+            {
+                context.unfinished.remove(&part.target)?;
+            }
+        }
+        if is_bare(&read()?, &record) {
+            tracing::info!(target = %record.target.display(), "somebody else has unmounted a volume, which stays so");
+            context.records.remove(&record.target)?;
+            context.unfinished.retain(|volume| volume != record.target)?;
+        }
+    }
+    Ok(())
 }
 
 /// Unmounts dead file systems below the mount root that no pod on this node has mounted.

@@ -2,6 +2,9 @@
 //!
 //! A mount is out of date when its file system is not the one at the fuse pod's path now. The
 //! device shows this exactly, however mounts are shared.
+//!
+//! Where no mount is, none is out of date: somebody else has unmounted it. The exception is what
+//! this node plugin has taken off itself.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,13 +23,6 @@ pub(super) struct Place {
     pub wanted: Record,
     /// The device of the right file system.
     pub device: String,
-}
-
-impl Place {
-    /// Returns whether this is a part of the volume that the kubelet mounts for a `subPath`.
-    pub fn is_part(&self) -> bool {
-        self.wanted.target != self.volume.target
-    }
 }
 
 /// Returns the mounts of a volume in its pod that must be replaced.
@@ -48,7 +44,19 @@ pub(super) fn out_of_date(context: &Context, table: &Table, record: &Arc<Record>
     });
     let mut wanted: Vec<Record> = std::iter::once(Record::clone(record)).chain(parts).collect();
     wanted.dedup_by(|a, b| a.target == b.target);
+    for missing in context.unfinished.of(&record.target) {
+        if wanted.iter().all(|known| known.target != missing.target) {
+            let source = Source {
+                part: missing.source.part,
+                ..record.source.clone()
+            };
+            wanted.push(Record { source, ..missing });
+        }
+    }
     let is_wrong = |wanted: &Record| {
+        if table.count(&wanted.target) == 0 {
+            return context.unfinished.has(&wanted.target);
+        }
         let has_device = |mount: &Mount| mount.device == fuse.device;
         let on_target = table.top(&wanted.target).is_some_and(has_device) && table.count(&wanted.target) == 1;
         !on_target

@@ -1,12 +1,14 @@
 //! The replacement of a mount by another.
 
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::places::{Place, out_of_date};
 use crate::context::Context;
 use crate::error::{Attempt, Error};
 use crate::mount;
+use crate::mount::Prepared;
 use crate::mount::mountinfo::Table;
 use crate::mount::probe::Answer;
 use crate::mount::target::Target;
@@ -45,68 +47,91 @@ async fn repair(context: &Arc<Context>, place: &Place) -> Result<bool, Error> {
     let place = place.clone();
     context
         .blocking(move |context| {
-            // In the meantime, the volume may have been unpublished, or the kubelet may have
-            // unmounted the part.
+            // In the meantime, the volume may have been unpublished, or somebody may have unmounted
+            // it or its part.
             let table = Table::read().attempt("reading the mounts for", &place.wanted.target)?;
-            let gone = context
+            let is_known = context
                 .records
                 .get(&place.volume.target)
-                .is_none_or(|known| known != place.volume)
-                || (place.is_part() && table.count(&place.wanted.target) == 0);
-            if gone || !out_of_date(context, &table, &place.volume).contains(&place) {
+                .is_some_and(|known| known == place.volume);
+            if !is_known || !out_of_date(context, &table, &place.volume).contains(&place) {
                 return Ok(false);
             }
-            let target = if place.is_part() {
-                // The kubelet makes its directories, and may be removing them.
-                match Target::find(&context.kubelet, &place.wanted.target)? {
-                    Some(target) => target,
-                    None => return Ok(false),
-                }
-            } else {
-                let target = Target::make(&context.kubelet, &place.wanted.target)?;
-                target.make_directory()?;
-                target
+            // No directory is made: whoever has made it may be removing it.
+            let Some(target) = Target::find(&context.kubelet, &place.wanted.target)? else {
+                return Ok(false);
             };
-            put_in_place(context, &place.volume, &target, &opened)?;
-            tracing::info!(target = %target.path().display(), "replaced a mount");
-            Ok(true)
+            let prepared = context.workbench.prepare(&opened, place.wanted.read_only)?;
+            let is_replaced = replace(context, &place.volume.target, &place.wanted, &target, &prepared)?;
+            if is_replaced {
+                tracing::info!(target = %target.path().display(), "replaced a mount");
+            }
+            Ok(is_replaced)
         })
         .await
 }
 
-/// Makes an open directory the only mount on a target and the top mount on its anchors. The
-/// existing mount becomes an anchor.
+/// Makes an open directory the only mount on the target of a volume and the top mount on its
+/// anchors. An existing mount becomes an anchor.
 ///
 /// # Errors
 /// A system call fails. Nothing is lost then: the same call does the rest.
-pub fn put_in_place(context: &Context, volume: &Record, target: &Target, opened: &OwnedFd) -> Result<(), Error> {
+pub fn put_in_place(context: &Context, record: &Record, target: &Target, opened: &OwnedFd) -> Result<(), Error> {
+    let prepared = context.workbench.prepare(opened, record.read_only)?;
+    if !replace(context, &record.target, record, target, &prepared)? {
+        prepared.attach(target)?;
+        context.anchors.of(&record.target, target.path()).refresh(&prepared)?;
+    }
+    Ok(())
+}
+
+/// Replaces whatever is mounted on a target, which becomes an anchor. Returns false if nothing is
+/// mounted there, because somebody else has unmounted it. `volume` is the target of the whole
+/// volume.
+///
+/// # Errors
+/// A system call fails. Nothing is lost then: the same call does the rest.
+fn replace(
+    context: &Context,
+    volume: &Path,
+    wanted: &Record,
+    target: &Target,
+    prepared: &Prepared,
+) -> Result<bool, Error> {
     let table = || Table::read().attempt("reading the mounts for", target.path());
-    let is_part = target.path() != volume.target;
-    let read_only = match table()?.bottom(target.path()) {
-        // Parts have no record; a volume was mounted as its record says.
-        Some(mount) if is_part => mount.is_read_only(),
-        // The kubelet has unmounted it.
-        None if is_part => return Ok(()),
-        _ => volume.read_only,
-    };
-    let prepared = context.workbench.prepare(opened, read_only)?;
-    let anchored = context.anchors.of(&volume.target, target.path());
+    let anchored = context.anchors.of(volume, target.path());
     let mut left = table()?.count(target.path());
     if left == 0 {
+        if !context.unfinished.has(target.path()) {
+            return Ok(false);
+        }
         prepared.attach(target)?;
     }
     while left > 0 {
-        anchored.keep(target)?;
+        let now = table()?;
+        let Some(top) = now.top(target.path()) else {
+            return Ok(false);
+        };
+        if !anchored.keep(target, &top.device)? {
+            return Ok(false);
+        }
         // A container that starts at this moment sees the old mount or the new one. Before Linux
         // 6.5, it can also see the empty directory below.
-        let beneath = left == 1 && prepared.attach_beneath(target)?;
-        mount::unmount_top(&target.handle())?;
-        if left == 1 && !beneath {
+        if left > 1 || prepared.attach_beneath(target)? {
+            mount::unmount_top(&target.handle())?;
+        } else {
+            context.unfinished.put(volume, wanted)?;
+            if !mount::unmount_only(top.id, target.path(), &target.handle())? {
+                context.unfinished.remove(target.path())?;
+                return Ok(false);
+            }
             prepared.attach(target)?;
         }
         left -= 1;
     }
-    anchored.refresh(&prepared)
+    context.unfinished.remove(target.path())?;
+    anchored.refresh(prepared)?;
+    Ok(true)
 }
 
 /// Removes the anchors that no container needs any more.

@@ -22,7 +22,7 @@ use crate::context::Context;
 use crate::error::{Attempt, Error};
 use crate::mount::mountinfo::{Mount, Table};
 use crate::mount::probe::Answer;
-use crate::mount::target::Target;
+use crate::mount::target::{Found, Target};
 use crate::volume::attributes::Source;
 use crate::volume::published::Record;
 
@@ -135,12 +135,14 @@ async fn put_back(context: &Arc<Context>, path: &Path, mount: &Mount) -> Result<
     let path = path.to_owned();
     context
         .blocking(move |context| {
-            let target = Target::make(&context.mount_root, &path)?;
+            // Whoever removes a client's directory wants it gone.
+            let Some(target) = Target::find(&context.mount_root, &path)? else {
+                return Ok(false);
+            };
             let table = Table::read().attempt("reading the mounts for", &path)?;
-            if table.count(target.path()) > 0 {
+            if table.count(target.path()) > 0 || target.found()? != Found::Directory {
                 return Ok(false);
             }
-            target.make_directory()?;
             let prepared = context.workbench.prepare(&opened, false)?;
             if only_in_pod {
                 prepared.make_writable()?;

@@ -3,8 +3,9 @@
 //! Nothing here mounts, or asks the API server.
 //!
 //! # Records
-//! Two kinds of files outlive the process, one file for each target ([`published`]) and for each
-//! staged volume ([`staged`]), whole or missing.
+//! Three kinds of files outlive the process, one file for each target ([`published`]), for each
+//! staged volume ([`staged`]) and for each mount that is being replaced ([`unfinished`]), whole or
+//! missing.
 //!
 //! A record is written before its target is mounted, and removed before the target is unmounted, so
 //! that recovery never mounts again what is being unmounted. A note is written before the label of
@@ -22,3 +23,4 @@ pub mod locks;
 mod notes;
 pub mod published;
 pub mod staged;
+pub mod unfinished;

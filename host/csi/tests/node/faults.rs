@@ -166,6 +166,91 @@ fn a_node_plugin_that_starts_again_knows_its_mounts_and_cleans_up() {
 
 #[test]
 #[ignore = "needs root and mount namespaces"]
+fn what_somebody_else_unmounts_stays_unmounted() {
+    isolated("faults::what_somebody_else_unmounts_stays_unmounted", || async {
+        let node = Node::start_with(|config| config.probe_interval = Duration::from_millis(20)).await;
+        let (fuse, target) = (node.fuse_path("a"), node.target("p", "a"));
+        mount_working(&fuse, "old");
+        fs::write(fuse.join("precious"), "").unwrap();
+        node.publish("p", "a").await.unwrap();
+        node.publish("q", "a").await.unwrap();
+        // An anchor is there as well.
+        unmount_lazily(&fuse);
+        mount_working(&fuse, "new");
+        fs::write(fuse.join("precious"), "").unwrap();
+        for pod in ["p", "q"] {
+            eventually("the new mount", || who(&node.target(pod, "a")) == "new").await;
+        }
+
+        unmount_lazily(&target);
+        let records = node.config.driver_dir().join("published");
+        eventually("the record is gone", || fs::read_dir(&records).unwrap().count() == 1).await;
+        assert_eq!(mounts_on(&target), 0);
+        let pod = node.config.kubelet_root.join("pods/p");
+        fs::remove_dir_all(&pod).unwrap();
+        unmount_lazily(&fuse);
+        mount_working(&fuse, "third");
+        eventually("the other pod is looked after", || {
+            who(&node.target("q", "a")) == "third"
+        })
+        .await;
+        assert!(!pod.exists());
+        // The kubelet may still want it.
+        node.publish("p", "a").await.unwrap();
+        assert_eq!(who(&target), "third");
+    });
+}
+
+#[test]
+#[ignore = "needs root and mount namespaces"]
+fn what_the_node_plugin_has_taken_off_itself_comes_back() {
+    isolated(
+        "faults::what_the_node_plugin_has_taken_off_itself_comes_back",
+        || async {
+            let mut node = Node::start().await;
+            let (fuse, target) = (node.fuse_path("a"), node.target("p", "a"));
+            let part = node.config.kubelet_root.join("pods/p/volume-subpaths/ns-a/app/0");
+            let fill = |content: &str| {
+                mount_working(&fuse, content);
+                fs::create_dir(fuse.join("sub")).unwrap();
+                fs::write(fuse.join("sub/who"), format!("sub {content}")).unwrap();
+            };
+            fill("old");
+            node.publish("p", "a").await.unwrap();
+            fs::create_dir_all(&part).unwrap();
+            mount_bind(target.join("sub"), &part).unwrap();
+            // It ends between taking the old mounts off and putting the new ones there, as it does it
+            // before Linux 6.5.
+            node.stop().await;
+            let kept = node.config.driver_dir();
+            let record = fs::read_dir(kept.join("published")).unwrap().next().unwrap().unwrap();
+            let wanted: serde_json::Value = serde_json::from_slice(&fs::read(record.path()).unwrap()).unwrap();
+            let note = |wanted: &serde_json::Value| serde_json::json!({"volume": target, "wanted": wanted}).to_string();
+            let mut wanted_part = wanted.clone();
+            wanted_part["target"] = serde_json::json!(part);
+            wanted_part["source"]["part"] = serde_json::json!("sub");
+            fs::write(kept.join("unfinished").join(record.file_name()), note(&wanted)).unwrap();
+            fs::write(kept.join("unfinished/part.json"), note(&wanted_part)).unwrap();
+            for path in [&part, &target, &fuse] {
+                unmount_lazily(path);
+            }
+            fill("new");
+            node.run().await;
+            eventually("the volume", || who(&target) == "new" && mounts_on(&target) == 1).await;
+            eventually("its part", || who(&part) == "sub new" && mounts_on(&part) == 1).await;
+            eventually("the note is gone", || {
+                !kept.join("unfinished").join(record.file_name()).exists()
+            })
+            .await;
+            unmount_lazily(&part);
+            node.unpublish("p", "a").await.unwrap();
+            assert_eq!(mounts_on(&target), 0);
+        },
+    );
+}
+
+#[test]
+#[ignore = "needs root and mount namespaces"]
 fn mounts_that_fluid_made_are_looked_after() {
     isolated("faults::mounts_that_fluid_made_are_looked_after", || async {
         let mut node = Node::start().await;

@@ -81,6 +81,7 @@ pub(super) async fn publish(context: Arc<Context>, request: NodePublishVolumeReq
             };
             // An earlier mount stays recorded, so that recovery tries again.
             if done.is_err()
+                && !context.unfinished.has(&record.target)
                 && Table::read()
                     .attempt("reading the mounts for", &record.target)?
                     .count(&record.target)

@@ -20,6 +20,7 @@ pub(super) async fn unpublish(context: Arc<Context>, request: NodeUnpublishVolum
             // The record goes first, so that recovery does not restore the mount, even after a
             // restart.
             context.records.remove(&target)?;
+            context.unfinished.retain(|volume| volume != target)?;
             if let Some(target) = Target::find(&context.kubelet, &target)? {
                 // What is mounted goes before anybody looks at the target: opening it could ask a
                 // file system that no longer answers.
