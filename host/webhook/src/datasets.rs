@@ -1,16 +1,19 @@
 //! Which dataset a claim belongs to, and what its pods should know of it.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolume, PersistentVolumeClaim};
-use kube::api::{DynamicObject, ListParams};
+use kube::api::DynamicObject;
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use wasser_api::dataset::{Dataset, DatasetPhase, Reference};
 use wasser_api::{labels, names, pods};
 
 use crate::serverful::DatasetUse;
-use crate::sidecar::{self, Sidecar};
+use crate::sidecar::Sidecar;
+use crate::templates::{Templates, Wanted};
 use crate::volume::Volume;
 
 /// The API server did not say what was asked of it.
@@ -46,17 +49,26 @@ pub trait Datasets: Send + Sync {
     async fn fuse_of(&self, namespace: &str, claim: &str) -> Result<Fuse, LookupError>;
 }
 
+/// The most claims that are asked about at a time: any pod can make the webhook ask.
+const LOOKUPS: usize = 16;
+
 /// The real API server. It is asked for each pod, of which only labelled ones come here: a few
 /// small reads, and nothing that may be out of date.
 #[derive(Clone)]
 pub struct KubeDatasets {
     client: Client,
+    templates: Arc<Templates>,
+    turns: Arc<Semaphore>,
 }
 
 impl KubeDatasets {
     /// Asks with this client.
     pub fn new(client: Client) -> Self {
-        Self { client }
+        Self {
+            client,
+            templates: Arc::default(),
+            turns: Arc::new(Semaphore::new(LOOKUPS)),
+        }
     }
 
     /// The dataset that pods reach by this claim, with its own claim, which may not be there yet.
@@ -110,21 +122,24 @@ impl KubeDatasets {
         Ok(found.and_then(|found| Volume::of(found, namespace, name)))
     }
 
-    /// The pod template of the DaemonSet that mounts at this path. What it is called, only its
-    /// chart knows.
-    async fn template(&self, namespace: &str, fluid_path: &str, mounts: bool) -> Result<Option<Value>, LookupError> {
-        let sets = Api::<DaemonSet>::namespaced(self.client.clone(), namespace);
-        let found = sets.list(&ListParams::default()).await;
-        let found = found.map_err(failed(|| {
-            format!("listing the DaemonSets of the namespace {namespace}")
-        }))?;
-        let templates = found
-            .items
-            .into_iter()
-            .filter_map(|set| serde_json::to_value(set.spec?.template).ok());
-        let leading =
-            templates.filter_map(|template| Some((sidecar::leads_to(&template, fluid_path, mounts)?, template)));
-        Ok(leading.max_by_key(|(near, _)| *near).map(|(_, template)| template))
+    /// The value of the label of all objects of a runtime. `own` is the Dataset of the pod, which may
+    /// be another one than that of the runtime.
+    async fn dataset_id(&self, namespace: &str, name: &str, own: &Dataset) -> Result<String, LookupError> {
+        // Only a long name needs the UID, and so perhaps another request.
+        let without = labels::dataset_id(namespace, name, "");
+        if !without.is_empty() || name.is_empty() {
+            return Ok(without);
+        }
+        let uid = if own.namespace().as_deref() == Some(namespace) && own.name_any() == name {
+            own.uid()
+        } else {
+            let datasets = Api::<Dataset>::namespaced(self.client.clone(), namespace);
+            let found = datasets.get_metadata_opt(name).await;
+            found
+                .map_err(failed(|| format!("looking at the Dataset {namespace}/{name}")))?
+                .and_then(|found| found.uid())
+        };
+        Ok(labels::dataset_id(namespace, name, &uid.unwrap_or_default()))
     }
 
     /// A ConfigMap that the containers of a template name, and that a namespace has not.
@@ -168,6 +183,8 @@ impl KubeDatasets {
 #[async_trait]
 impl Datasets for KubeDatasets {
     async fn of_claim(&self, namespace: &str, claim: &str) -> Result<Option<DatasetUse>, LookupError> {
+        // The semaphore is never closed.
+        let _turn = self.turns.acquire().await;
         let Some((bound, dataset)) = self.dataset(namespace, claim).await? else {
             return Ok(None);
         };
@@ -194,6 +211,7 @@ impl Datasets for KubeDatasets {
     }
 
     async fn fuse_of(&self, namespace: &str, claim: &str) -> Result<Fuse, LookupError> {
+        let _turn = self.turns.acquire().await;
         let Some((bound, dataset)) = self.dataset(namespace, claim).await? else {
             return Ok(Fuse::Others);
         };
@@ -212,13 +230,15 @@ impl Datasets for KubeDatasets {
         };
         let get = |key: &str| attributes.get(key).cloned().unwrap_or_default();
         let (other, fluid_path) = (get("runtime_namespace"), get("fluid_path"));
+        // Where nobody waits for a mount, one that consumes the directory may have it as well.
         let mounts = !skips_sidecar(&get(labels::SKIP_CHECK_MOUNT_READY));
-        // One that consumes the directory may have it as well.
-        let template = match self.template(&other, &fluid_path, true).await? {
-            None if !mounts => self.template(&other, &fluid_path, false).await?,
-            found => found,
+        let wanted = Wanted {
+            dataset_id: self.dataset_id(&other, &get("runtime_name"), &dataset).await?,
+            namespace: other.clone(),
+            fluid_path: fluid_path.clone(),
+            mounts,
         };
-        let Some(template) = template else {
+        let Some(template) = self.templates.of(&self.client, &wanted).await? else {
             let what =
                 format!("no fuse DaemonSet in the namespace {other} mounts the Dataset {name} at {fluid_path:?}");
             return Ok(Fuse::Without(what));
@@ -236,7 +256,7 @@ impl Datasets for KubeDatasets {
         Ok(Fuse::Sidecar(Box::new(Sidecar {
             dataset: name,
             namespace: namespace.to_owned(),
-            template,
+            template: Value::clone(&template),
             fluid_path,
             mount_type: get("mount_type"),
             mounts,
@@ -284,7 +304,7 @@ fn describe(name: &str, dataset: &Dataset, runtime: Option<&Value>) -> DatasetUs
 }
 
 /// Says what was tried.
-fn failed(action: impl FnOnce() -> String) -> impl FnOnce(kube::Error) -> LookupError {
+pub fn failed(action: impl FnOnce() -> String) -> impl FnOnce(kube::Error) -> LookupError {
     move |error| LookupError {
         action: action(),
         reason: error.to_string(),

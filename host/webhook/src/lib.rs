@@ -19,6 +19,7 @@ pub mod server;
 pub mod serverful;
 pub mod serverless;
 pub mod sidecar;
+mod templates;
 mod tls;
 mod volume;
 

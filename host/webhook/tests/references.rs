@@ -156,3 +156,64 @@ async fn a_pod_is_steered_as_far_as_the_webhook_may_read() {
         "{missing}"
     );
 }
+
+/// A Dataset `far` that is Bound, and forty clients of others next to its own.
+fn crowded(labels: &Value, runtime: &str) -> ApiServer {
+    let server = ApiServer::new();
+    server.install_crds();
+    server.namespace("team");
+    let [dataset, claim, mut volume] = reference();
+    volume["spec"]["csi"]["volumeAttributes"]["runtime_name"] = json!(runtime);
+    for number in 0..40 {
+        let mut other = clients();
+        other["metadata"]["name"] = json!(format!("other-{number}"));
+        other["metadata"]["labels"] = json!({"fluid.io/dataset-id": format!("default-other-{number}")});
+        let volumes = &mut other["spec"]["template"]["spec"]["volumes"];
+        volumes[0]["hostPath"]["path"] = json!(format!("/runtime-mnt/demo/default/other-{number}"));
+        server.create(&other);
+    }
+    let mut own = clients();
+    own["metadata"]["labels"] = labels.clone();
+    let script =
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "demo-script", "namespace": "team"}});
+    for object in [&own, &dataset, &claim, &volume, &script] {
+        server.create(object);
+    }
+    server.edit_status("Dataset", "team", "far", |status| {
+        *status = json!({"phase": "Bound", "conditions": []})
+    });
+    server.take_requests();
+    server
+}
+
+#[tokio::test]
+async fn the_client_of_a_runtime_is_found_without_reading_all_of_its_namespace() {
+    let server = crowded(&json!({"fluid.io/dataset-id": "default-demo"}), "demo");
+    let datasets = KubeDatasets::new(server.client("webhook"));
+    let found = datasets.fuse_of("team", "far").await.unwrap();
+    assert!(matches!(found, Fuse::Sidecar(_)), "{found:?}");
+    let looks = server.requests().resource("daemonsets").0;
+    let selectors: Vec<&str> = looks.iter().map(|look| look.call.query.get("labelSelector")).collect();
+    assert_eq!(selectors, ["fluid.io/dataset-id=default-demo"]);
+}
+
+#[rstest::rstest]
+#[case::label_missing(json!({}), "demo")]
+#[case::runtime_not_named(json!({"fluid.io/dataset-id": "default-demo"}), "")]
+#[tokio::test]
+async fn a_client_without_a_label_is_looked_for_a_few_at_a_time_and_once_for_many_pods(
+    #[case] labels: Value,
+    #[case] runtime: &str,
+) {
+    let server = crowded(&labels, runtime);
+    let datasets = KubeDatasets::new(server.client("webhook"));
+    let pods = futures::future::join_all((0..50).map(|_| datasets.fuse_of("team", "far"))).await;
+    assert!(pods.iter().all(|found| matches!(found, Ok(Fuse::Sidecar(_)))));
+    let looks = server.requests().resource("daemonsets").0;
+    let whole = looks
+        .iter()
+        .filter(|look| look.call.query.get("labelSelector").is_empty());
+    assert!(whole.clone().all(|look| look.call.query.get("limit") == "20"));
+    // A look has three pages, and whoever asks during one of them shares the next.
+    assert!(whole.count() < 50, "{} lists", looks.len());
+}
