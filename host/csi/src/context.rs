@@ -10,6 +10,7 @@ use crate::error::{Attempt, Error};
 use crate::mount::mountinfo::Table;
 use crate::mount::paths::Root;
 use crate::mount::probe::Prober;
+use crate::mount::staleness::Staleness;
 use crate::mount::watch::MountWatch;
 use crate::mount::{self, Workbench};
 use crate::volume::leaving::Leaving;
@@ -49,6 +50,8 @@ pub struct Context {
     pub peers: Option<PeerGroups>,
     /// Asks file systems whether they answer.
     pub prober: Prober,
+    /// How long mounts have been stale.
+    pub staleness: Staleness,
 }
 
 impl Context {
@@ -89,6 +92,7 @@ impl Context {
             staged: Staged::load(kept.join("staged"))?,
             leaving: Leaving::default(),
             prober: Prober::new(mount_root.clone(), config.probe_timeout),
+            staleness: Staleness::default(),
             config,
             kubelet,
             mount_root,

@@ -18,6 +18,7 @@
 pub mod mountinfo;
 pub mod paths;
 pub mod probe;
+pub mod staleness;
 pub mod target;
 pub mod watch;
 

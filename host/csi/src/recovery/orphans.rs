@@ -3,19 +3,19 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::context::Context;
 use crate::error::{Attempt, Error};
 use crate::mount;
-use crate::mount::mountinfo::Table;
+use crate::mount::mountinfo::{Mount, Table};
 use crate::mount::probe::Answer;
 use crate::mount::target::{Found, Target};
 use crate::volume::attributes::Source;
 use crate::volume::published::Record;
 
-/// How long a file system may say that it is stale until that is believed.
-const CHANGEOVER: Duration = Duration::from_secs(2);
+/// How long a kernel mount must have been stale until it is unmounted for the next client.
+const STALE: Duration = Duration::from_secs(120);
 /// The most dead mounts on one path: with more, something else must be wrong.
 const MOST_STACKED: usize = 256;
 
@@ -107,43 +107,88 @@ pub(super) async fn clear_dead(context: &Arc<Context>) -> Result<(), Error> {
 }
 
 /// Unmounts the mounts at a source's path as long as they are dead. Pods keep theirs, by which they
-/// get the next one.
+/// get the next one. Returns whether the one that is left is a stale one.
 ///
 /// # Errors
 /// The path is refused, or a system call fails.
-pub async fn clear_if_dead(context: &Arc<Context>, source: &Source) -> Result<(), Error> {
+pub async fn clear_if_dead(context: &Arc<Context>, source: &Source) -> Result<bool, Error> {
     let path = context.mount_root.canonical(&source.fluid_path)?;
+    for _ in 0..MOST_STACKED {
+        let table = Table::read().attempt("reading the mounts for", &path)?;
+        let Some(top) = table.top(&path) else { break };
+        match ask(context, source, top).await? {
+            Answer::Dead => {}
+            Answer::Stale => return Ok(true),
+            _ => break,
+        }
+        tracing::info!(path = %path.display(), "unmounting a dead file system");
+        if !unmount(context, &path, top.id).await? {
+            break;
+        }
+    }
+    Ok(false)
+}
+
+/// Unmounts the kernel mounts at a source's path if they have been stale for long, which would keep
+/// the next client from mounting there. While a pod has it mounted, it stays: it may come back,
+/// whereas its client would not mount it again.
+///
+/// # Errors
+/// Returns [`Error::NotReady`] if it has not been stale for long. The path is refused, or a system
+/// call fails.
+pub async fn clear_if_stale(context: &Arc<Context>, source: &Source) -> Result<(), Error> {
+    let path = context.mount_root.canonical(&source.fluid_path)?;
+    for _ in 0..MOST_STACKED {
+        let table = Table::read().attempt("reading the mounts for", &path)?;
+        let top = table.top(&path).filter(|top| !top.is_fuse());
+        let Some(top) = top.filter(|_| !is_published(context, &path)) else {
+            break;
+        };
+        let Answer::Stale = ask(context, source, top).await? else {
+            break;
+        };
+        if context.staleness.note(&path, top.id, Instant::now()) < STALE {
+            return Err(Error::NotReady(format!(
+                "{} answers with a stale file handle on node {}: it may come back, and is unmounted for the next \
+                 client once it has been so for {STALE:?}",
+                path.display(),
+                context.config.node_id,
+            )));
+        }
+        tracing::warn!(path = %path.display(), "unmounting a file system that has been stale for long");
+        if !unmount(context, &path, top.id).await? {
+            break;
+        }
+    }
+    context.staleness.forget(&path);
+    Ok(())
+}
+
+/// Returns whether a pod on this node has the file system mounted that is at a path, or one below.
+fn is_published(context: &Context, path: &Path) -> bool {
+    let sources = context.records.all();
+    sources
+        .iter()
+        .filter_map(|record| context.mount_root.canonical(&record.source.fluid_path).ok())
+        .any(|source| source.starts_with(path))
+}
+
+/// Asks the mount at a source's path whether it answers.
+async fn ask(context: &Context, source: &Source, mount: &Mount) -> Result<Answer, Error> {
     let whole = Source {
         sub_path: PathBuf::new(),
         ..source.clone()
     };
-    let mut was_stale = None;
-    for _ in 0..MOST_STACKED {
-        let table = Table::read().attempt("reading the mounts for", &path)?;
-        let Some(top) = table.top(&path) else { return Ok(()) };
-        match context.prober.open(&whole, Some(&top.device)).await? {
-            Answer::Dead => {}
-            // Nobody serves it who would be left without his mount. A server that changes over says
-            // the same for a moment.
-            Answer::Stale if !top.is_fuse() && was_stale == Some(top.id) => {}
-            Answer::Stale if !top.is_fuse() => {
-                was_stale = Some(top.id);
-                tokio::time::sleep(CHANGEOVER).await;
-                continue;
-            }
-            _ => return Ok(()),
-        }
-        tracing::info!(path = %path.display(), "unmounting a dead file system");
-        let (id, given) = (top.id, path.clone());
-        let unmounted = context
-            .blocking(move |context| match Target::find(&context.mount_root, &given)? {
-                Some(target) => mount::unmount_only(id, target.path(), &target.handle()),
-                None => Ok(false),
-            })
-            .await?;
-        if !unmounted {
-            return Ok(());
-        }
-    }
-    Ok(())
+    context.prober.open(&whole, Some(&mount.device)).await
+}
+
+/// Unmounts the mount with this number. Returns whether it was there.
+async fn unmount(context: &Arc<Context>, path: &Path, id: u32) -> Result<bool, Error> {
+    let path = path.to_owned();
+    context
+        .blocking(move |context| match Target::find(&context.mount_root, &path)? {
+            Some(target) => mount::unmount_only(id, target.path(), &target.handle()),
+            None => Ok(false),
+        })
+        .await
 }

@@ -88,7 +88,10 @@ async fn round(
 
 /// Looks after the mount at a client's path. Returns whether none is there.
 async fn look(context: &Arc<Context>, path: &Path, records: &[Arc<Record>], was_missing: bool) -> Result<bool, Error> {
-    clear_if_dead(context, &Source::at(path)).await?;
+    if clear_if_dead(context, &Source::at(path)).await? {
+        let why = "answers with a stale file handle; it stays, since it may come back and pods have it mounted";
+        return Err(Error::NotReady(format!("{} {why}", path.display())));
+    }
     let path = context.mount_root.canonical(path)?;
     let table = Table::read().attempt("reading the mounts for", &path)?;
     if table.count(&path) > 0 {

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use rustix::mount::{MountPropagationFlags, mount_change};
@@ -15,16 +15,20 @@ use crate::fuse::connect;
 
 /// The variable with the number of times that the process says what its directory is like.
 const ANSWERS: &str = "WASSER_CSI_TEST_ANSWERS";
+/// The variable with a path: while there is a file, the directory is stale.
+const STALE: &str = "WASSER_CSI_TEST_STALE";
 /// The test that is the process.
 const PROCESS: &str = "client::serves_the_file_system_of_its_standard_input";
 
 const FORGET: u32 = 2;
 const GETATTR: u32 = 3;
+const STATFS: u32 = 17;
 const INIT: u32 = 26;
 const INTERRUPT: u32 = 36;
 const DESTROY: u32 = 38;
 const BATCH_FORGET: u32 = 42;
 const NOT_IMPLEMENTED: i32 = -38;
+const STALE_HANDLE: i32 = -116;
 
 /// A mount, and the process that serves it until this is dropped.
 pub struct Client {
@@ -39,6 +43,15 @@ impl Client {
 
     /// Mounts on a path. After this many questions for its directory, it hangs.
     pub fn mount_with(path: &Path, answers: usize) -> Self {
+        Self::mount_for(path, answers, Path::new("/nowhere"))
+    }
+
+    /// Mounts on a path. While there is a file called `stale`, the file system is stale.
+    pub fn mount_that_is_stale_with(path: &Path, stale: &Path) -> Self {
+        Self::mount_for(path, usize::MAX, stale)
+    }
+
+    fn mount_for(path: &Path, answers: usize, stale: &Path) -> Self {
         if let Err(error) = std::fs::create_dir_all(path) {
             assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists);
         }
@@ -47,6 +60,7 @@ impl Client {
         let process = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", PROCESS, "--include-ignored", "--test-threads", "1"])
             .env(ANSWERS, answers.to_string())
+            .env(STALE, stale)
             .stdin(Stdio::from(connection))
             .stdout(Stdio::null())
             .spawn()
@@ -84,6 +98,7 @@ fn serves_the_file_system_of_its_standard_input() {
     let Some(answers) = std::env::var(ANSWERS).ok().and_then(|text| text.parse().ok()) else {
         return;
     };
+    let stale = std::env::var_os(STALE).map(PathBuf::from).unwrap_or_default();
     let mut connection = File::from(std::io::stdin().as_fd().try_clone_to_owned().unwrap());
     let (mut left, mut request): (usize, _) = (answers, vec![0; 1 << 20]);
     // Reading fails when nobody has it mounted any more.
@@ -95,6 +110,7 @@ fn serves_the_file_system_of_its_standard_input() {
         let (operation, unique) = (number(4), &request[8..16]);
         let body = match operation {
             FORGET | BATCH_FORGET | INTERRUPT => continue,
+            GETATTR if stale.exists() => Err(STALE_HANDLE),
             GETATTR if left == 0 => continue,
             GETATTR => {
                 left -= 1;
@@ -102,6 +118,7 @@ fn serves_the_file_system_of_its_standard_input() {
             }
             INIT => Ok(limits()),
             DESTROY => Ok(Vec::new()),
+            STATFS => Ok(vec![0; 80]),
             _ => Err(NOT_IMPLEMENTED),
         };
         let (error, body) = body.map_or_else(|error| (error, Vec::new()), |body| (0, body));

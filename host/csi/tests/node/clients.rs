@@ -3,7 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
-use rustix::mount::mount_bind;
+use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_change};
+use tonic::Code;
 
 use crate::client::{Client, device};
 use crate::fuse::{mount_working, unmount_lazily};
@@ -50,6 +51,42 @@ fn the_mount_of_a_dead_client_goes_and_its_pods_get_the_next() {
             eventually("the other dead mount is gone", || mounts_on(&node.fuse_path("b")) == 0).await;
         },
     );
+}
+
+#[test]
+#[ignore = "needs root and mount namespaces"]
+fn a_kernel_mount_that_is_stale_for_a_moment_stays() {
+    isolated("clients::a_kernel_mount_that_is_stale_for_a_moment_stays", || async {
+        let node = watchful().await;
+        let (fuse, root) = (node.fuse_path("a"), node.config.kubelet_root.parent().unwrap());
+        let [below, empty, stale] = ["below", "empty", "stale"].map(|name| root.join(name));
+        // Instead of NFS: a file system of the kernel that asks a process.
+        let _client = Client::mount_that_is_stale_with(&below, &stale);
+        fs::create_dir_all(&fuse).unwrap();
+        fs::create_dir(&empty).unwrap();
+        let layers = format!("lowerdir={}:{}", below.display(), empty.display());
+        let layers = std::ffi::CString::new(layers).unwrap();
+        mount("JuiceFS:test", &fuse, "overlay", MountFlags::empty(), layers.as_c_str()).unwrap();
+        mount_change(&fuse, MountPropagationFlags::SHARED).unwrap();
+        let before = device(&fuse);
+        node.stage("a").await.unwrap();
+        node.publish("p", "a").await.unwrap();
+
+        fs::write(&stale, "").unwrap();
+        assert_eq!(fs::metadata(&fuse).unwrap_err().raw_os_error(), Some(116));
+        node.stage("a").await.unwrap();
+        assert_eq!(device(&fuse), before, "a pod has it mounted");
+        node.unpublish("p", "a").await.unwrap();
+        let error = node.stage("a").await.unwrap_err();
+        assert_eq!(error.code(), Code::DeadlineExceeded);
+        assert!(error.message().contains("may come back"), "{error}");
+        assert_eq!(device(&fuse), before, "its client may run");
+
+        fs::remove_file(&stale).unwrap();
+        node.stage("a").await.unwrap();
+        node.publish("p", "a").await.unwrap();
+        assert_eq!(device(&node.target("p", "a")), before);
+    });
 }
 
 #[test]

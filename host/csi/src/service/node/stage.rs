@@ -35,6 +35,11 @@ pub(super) async fn stage(context: Arc<Context>, request: NodeStageVolumeRequest
         if let Err(error) = orphans::clear_if_dead(&context, source).await {
             tracing::warn!(volume, %error, "a dead mount stays");
         }
+        match orphans::clear_if_stale(&context, source).await {
+            Err(error @ Error::NotReady(_)) => return Err(error),
+            Err(error) => tracing::warn!(volume, %error, "a stale mount stays"),
+            Ok(()) => {}
+        }
     }
     session_manager::bring(&context, &attributes).await?;
     let label = label_of(&context, volume, &attributes).await?;
