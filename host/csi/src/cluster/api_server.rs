@@ -157,12 +157,13 @@ impl Cluster for KubeCluster {
         }
     }
 
-    async fn fuse_generation(&self, namespace: &str, claim: &str) -> Result<Option<String>, ClusterError> {
-        let api = Api::<PersistentVolumeClaim>::namespaced(self.client.clone(), namespace);
+    async fn fuse_generation(&self, runtime: &ObjectKey) -> Result<Option<String>, ClusterError> {
+        // Runtime, Dataset and claim have the same name.
+        let api = Api::<PersistentVolumeClaim>::namespaced(self.client.clone(), &runtime.namespace);
         let found = api
-            .get_metadata_opt(claim)
+            .get_metadata_opt(&runtime.name)
             .await
-            .map_err(failed(format!("reading PersistentVolumeClaim {namespace}/{claim}")))?;
+            .map_err(failed(format!("reading PersistentVolumeClaim {runtime}")))?;
         Ok(found.and_then(|claim| claim.labels().get(labels::FUSE_GENERATION).cloned()))
     }
 

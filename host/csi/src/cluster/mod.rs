@@ -60,9 +60,9 @@ pub trait Cluster: Send + Sync + std::fmt::Debug {
     /// Dataset is gone.
     async fn clean_policy(&self, runtime: &ObjectKey) -> Result<Option<FuseCleanPolicy>, ClusterError>;
 
-    /// Returns the generation of fuse pods in the label of a claim; `None` without the label or the
-    /// claim.
-    async fn fuse_generation(&self, namespace: &str, claim: &str) -> Result<Option<String>, ClusterError>;
+    /// Returns the generation of fuse pods in the label of the claim of a runtime's own Dataset; `None`
+    /// without the label or the claim.
+    async fn fuse_generation(&self, runtime: &ObjectKey) -> Result<Option<String>, ClusterError>;
 
     /// Publishes an event on a runtime's Dataset, if that still exists.
     async fn recovered(&self, runtime: &ObjectKey, target: &str, how: &Recovered) -> Result<(), ClusterError>;

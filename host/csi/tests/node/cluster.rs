@@ -20,8 +20,8 @@ pub struct FakeCluster {
     pub patches: Mutex<usize>,
     /// Clean policies by runtime.
     pub policies: Mutex<BTreeMap<String, FuseCleanPolicy>>,
-    /// The generation label of every claim.
-    pub generation: Mutex<Option<String>>,
+    /// The generation labels of claims.
+    pub generations: Mutex<BTreeMap<String, String>>,
     /// Events: the runtime and the outcome.
     pub events: Mutex<Vec<(String, Recovered)>>,
     /// Whether the API server does not answer.
@@ -62,8 +62,8 @@ impl Cluster for FakeCluster {
         Ok(self.policies.lock().unwrap().get(&runtime.to_string()).cloned())
     }
 
-    async fn fuse_generation(&self, _: &str, _: &str) -> Result<Option<String>, ClusterError> {
-        Ok(self.generation.lock().unwrap().clone())
+    async fn fuse_generation(&self, runtime: &ObjectKey) -> Result<Option<String>, ClusterError> {
+        Ok(self.generations.lock().unwrap().get(&runtime.to_string()).cloned())
     }
 
     async fn recovered(&self, runtime: &ObjectKey, _: &str, how: &Recovered) -> Result<(), ClusterError> {

@@ -70,15 +70,8 @@ fn a_fuse_pod_stays_until_the_last_of_its_volumes_has_left() {
                 .lock()
                 .unwrap()
                 .insert("ns-view".to_owned(), original);
-            let reference = |node: &Node| wasser_csi::proto::csi::NodeStageVolumeRequest {
-                volume_id: "ns-view".to_owned(),
-                staging_target_path: "/unused".to_owned(),
-                volume_capability: node.publish_request("p", "a").volume_capability,
-                volume_context: node.attributes("a"),
-                ..Default::default()
-            };
             node.stage("a").await.unwrap();
-            node.client().await.node_stage_volume(reference(&node)).await.unwrap();
+            node.stage_as("view", "a").await.unwrap();
             node.unstage("a").await.unwrap();
             assert!(node.is_labelled());
             // A restart does not forget this either.
@@ -87,11 +80,7 @@ fn a_fuse_pod_stays_until_the_last_of_its_volumes_has_left() {
             node.stage("a").await.unwrap();
             node.unstage("a").await.unwrap();
             assert!(node.is_labelled());
-            let request = wasser_csi::proto::csi::NodeUnstageVolumeRequest {
-                volume_id: "ns-view".to_owned(),
-                staging_target_path: "/unused".to_owned(),
-            };
-            node.client().await.node_unstage_volume(request).await.unwrap();
+            node.unstage("view").await.unwrap();
             assert!(!node.is_labelled());
         },
     );
@@ -104,9 +93,16 @@ fn outdated_fuse_pods_go() {
         let node = Node::start().await;
         node.create_volume("a");
         node.policy("OnFuseChanged");
+        // A Dataset that refers to the other: its volume has the attributes of that, and a claim without
+        // a generation.
+        {
+            let mut volumes = node.cluster.volumes.lock().unwrap();
+            let mut reference = volumes["ns-a"].clone();
+            reference.claim = Some(("team".to_owned(), "view".to_owned()));
+            volumes.insert("ns-view".to_owned(), reference);
+        }
         let file = node.fuse_path("a").parent().unwrap().join(".meta/fuse/labels");
         fs::create_dir_all(file.parent().unwrap()).unwrap();
-        node.stage("a").await.unwrap();
         // (label of the claim, label of the pod, whether the pod stays)
         let cases = [
             (None, Some("1"), true),
@@ -114,17 +110,27 @@ fn outdated_fuse_pods_go() {
             (Some("1"), Some("1"), true),
             (Some("2"), Some("1"), false),
         ];
-        for (claim, pod, stays) in cases {
-            *node.cluster.generation.lock().unwrap() = claim.map(str::to_owned);
-            match pod {
-                Some(pod) => {
-                    let labels = format!("app=\"x\"\nfuse.runtime.fluid.io/generation=\"{pod}\"\n");
-                    fs::write(&file, labels).unwrap();
+        for volume in ["a", "view"] {
+            for (claim, pod, stays) in cases {
+                node.stage("a").await.unwrap();
+                let claim = claim.map(|generation: &str| ("ns/a".to_owned(), generation.to_owned()));
+                *node.cluster.generations.lock().unwrap() = claim.into_iter().collect();
+                match pod {
+                    Some(pod) => {
+                        let labels = format!("app=\"x\"\nfuse.runtime.fluid.io/generation=\"{pod}\"\n");
+                        fs::write(&file, labels).unwrap();
+                    }
+                    None => fs::remove_file(&file).unwrap(),
                 }
-                None => fs::remove_file(&file).unwrap(),
+                if volume != "a" {
+                    node.stage_as(volume, "a").await.unwrap();
+                    // Its pods have left first.
+                    node.unstage("a").await.unwrap();
+                    assert!(node.is_labelled());
+                }
+                node.unstage(volume).await.unwrap();
+                assert_eq!(node.is_labelled(), stays, "{volume} {pod:?}");
             }
-            node.unstage("a").await.unwrap();
-            assert_eq!(node.is_labelled(), stays, "{claim:?} {pod:?}");
         }
     });
 }

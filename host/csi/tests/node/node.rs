@@ -175,8 +175,17 @@ impl Node {
     }
 
     pub async fn stage(&self, dataset: &str) -> Result<Response<csi::NodeStageVolumeResponse>, Status> {
+        self.stage_as(dataset, dataset).await
+    }
+
+    /// Stages the volume of a dataset that refers to another one.
+    pub async fn stage_as(
+        &self,
+        volume: &str,
+        dataset: &str,
+    ) -> Result<Response<csi::NodeStageVolumeResponse>, Status> {
         let request = csi::NodeStageVolumeRequest {
-            volume_id: format!("ns-{dataset}"),
+            volume_id: format!("ns-{volume}"),
             staging_target_path: self.config.kubelet_root.join("plugins/global").display().to_string(),
             volume_capability: Some(capability(Mode::MultiNodeMultiWriter)),
             volume_context: self.attributes(dataset),

@@ -43,7 +43,7 @@ pub(super) async fn unstage(context: Arc<Context>, request: NodeUnstageVolumeReq
     let leaves = match context.cluster.clean_policy(&runtime).await? {
         None | Some(FuseCleanPolicy::Unset | FuseCleanPolicy::OnRuntimeDeleted) => false,
         Some(FuseCleanPolicy::OnDemand) => true,
-        Some(FuseCleanPolicy::OnFuseChanged) => is_outdated(&context, &attributes, &volume).await?,
+        Some(FuseCleanPolicy::OnFuseChanged) => is_outdated(&context, &attributes, &runtime).await?,
         Some(FuseCleanPolicy::Other(policy)) => {
             let why = "it must be OnDemand, OnRuntimeDeleted or OnFuseChanged".to_owned();
             return Err(Error::Invalid {
@@ -98,13 +98,11 @@ fn runtime_of(attributes: &Attributes, volume: &Volume) -> Option<ObjectKey> {
     attributes.runtime.clone().or_else(claim)
 }
 
-/// Returns whether the claim is labelled with another generation of fuse pods than the running one.
-/// If either is unknown, the running one is not outdated.
-async fn is_outdated(context: &Arc<Context>, attributes: &Attributes, volume: &Volume) -> Result<bool, Error> {
-    let Some((namespace, claim)) = &volume.claim else {
-        return Ok(false);
-    };
-    let Some(wanted) = context.cluster.fuse_generation(namespace, claim).await? else {
+/// Returns whether the claim of the runtime's own Dataset is labelled with another generation of fuse
+/// pods than the running one. If either is unknown, the running one is not outdated. The claim of a
+/// Dataset that refers to that one has no such label.
+async fn is_outdated(context: &Arc<Context>, attributes: &Attributes, runtime: &ObjectKey) -> Result<bool, Error> {
+    let Some(wanted) = context.cluster.fuse_generation(runtime).await? else {
         return Ok(false);
     };
     let fluid_path = attributes.source()?.fluid_path.clone();
