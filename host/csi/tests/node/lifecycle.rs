@@ -88,6 +88,28 @@ fn a_fuse_pod_stays_until_the_last_of_its_volumes_has_left() {
 
 #[test]
 #[ignore = "needs root and mount namespaces"]
+fn a_fuse_pod_goes_with_the_last_volume_even_if_that_is_deleted() {
+    isolated(
+        "lifecycle::a_fuse_pod_goes_with_the_last_volume_even_if_that_is_deleted",
+        || async {
+            let mut node = Node::start().await;
+            node.create_volume("a");
+            node.policy("OnDemand");
+            // The volume of a Dataset that refers to the other, and that is deleted while pods use it.
+            node.stage("a").await.unwrap();
+            node.stage_as("view", "a").await.unwrap();
+            node.unstage("a").await.unwrap();
+            assert!(node.is_labelled());
+            node.stop().await;
+            node.run().await;
+            node.unstage("view").await.unwrap();
+            assert!(!node.is_labelled());
+        },
+    );
+}
+
+#[test]
+#[ignore = "needs root and mount namespaces"]
 fn outdated_fuse_pods_go() {
     isolated("lifecycle::outdated_fuse_pods_go", || async {
         let node = Node::start().await;

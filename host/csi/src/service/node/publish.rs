@@ -97,8 +97,8 @@ pub(super) async fn publish(context: Arc<Context>, request: NodePublishVolumeReq
 /// Sets the labels that stage has set.
 async fn label_again(context: &Context, volume: &str, attributes: &Attributes) -> Result<(), Error> {
     session_manager::label(context, attributes).await?;
-    let label = stage::label_of(context, volume, attributes).await?;
-    Ok(context.cluster.label_node(&label, true).await?)
+    let clients = stage::clients_of(context, volume, attributes).await?;
+    Ok(context.cluster.label_node(&clients.label, true).await?)
 }
 
 fn link(target: &Target, record: &Record) -> Result<(), Error> {

@@ -16,6 +16,7 @@ use crate::mount::probe::Answer;
 use crate::recovery::orphans;
 use crate::service::proto::csi::NodeStageVolumeRequest;
 use crate::volume::attributes::{Attributes, Source};
+use crate::volume::staged::Clients;
 use wasser_api::ObjectKey;
 
 /// The pause between two looks at a client that leaves: no event says that its process has ended.
@@ -42,11 +43,14 @@ pub(super) async fn stage(context: Arc<Context>, request: NodeStageVolumeRequest
         }
     }
     session_manager::bring(&context, &attributes).await?;
-    let label = label_of(&context, volume, &attributes).await?;
+    let clients = clients_of(&context, volume, &attributes).await?;
+    let label = clients.label.clone();
     let _label_held = context.locks.wait_for(&label).await;
     // The note comes first: with it, the unstage of another volume leaves the label alone.
-    let (id, noted) = (volume.to_owned(), label.clone());
-    context.blocking(move |context| context.staged.put(&id, &noted)).await?;
+    let id = volume.to_owned();
+    context
+        .blocking(move |context| context.staged.put(&id, &clients))
+        .await?;
     if let Ok(source) = attributes.source() {
         wait_for_leaving(&context, &label, source).await?;
     }
@@ -87,17 +91,23 @@ async fn wait_for_leaving(context: &Arc<Context>, label: &str, source: &Source) 
     Ok(())
 }
 
-/// Returns the node label of a volume's fuse pods.
-pub(super) async fn label_of(context: &Context, volume: &str, attributes: &Attributes) -> Result<String, Error> {
-    if let Some(label) = &attributes.node_label {
-        return Ok(label.clone());
-    }
-    let runtime = match &attributes.runtime {
-        Some(runtime) => runtime.clone(),
+/// Returns the fuse pods of a volume.
+pub(super) async fn clients_of(context: &Context, volume: &str, attributes: &Attributes) -> Result<Clients, Error> {
+    let runtime = match (&attributes.runtime, &attributes.node_label) {
+        (Some(runtime), _) => Some(runtime.clone()),
+        (None, Some(_)) => None,
         // Volumes of early versions of Fluid name neither; their claim has the name of the Dataset.
-        None => claim_of(context, volume).await?,
+        (None, None) => Some(claim_of(context, volume).await?),
     };
-    Ok(context.cluster.fuse_label(&runtime).await?)
+    let label = match (&attributes.node_label, &runtime) {
+        (None, Some(runtime)) => context.cluster.fuse_label(runtime).await?,
+        (label, _) => label.clone().unwrap_or_default(),
+    };
+    Ok(Clients {
+        label,
+        runtime,
+        source: attributes.source().ok().cloned(),
+    })
 }
 
 async fn claim_of(context: &Context, volume: &str) -> Result<ObjectKey, Error> {

@@ -14,7 +14,6 @@ use wasser_api::labels;
 use wasser_api::shared::FuseCleanPolicy;
 
 use super::required::required;
-use super::stage;
 use crate::cluster::Volume;
 use crate::context::Context;
 use crate::error::{Attempt, Error};
@@ -22,7 +21,7 @@ use crate::mount::mountinfo::Table;
 use crate::mount::paths;
 use crate::mount::target::{Found, Target};
 use crate::service::proto::csi::NodeUnstageVolumeRequest;
-use crate::volume::attributes::Attributes;
+use crate::volume::attributes::{Attributes, Source};
 
 /// The most bytes of the file with the labels of a fuse pod that are read.
 const LABELS: u64 = 64 << 10;
@@ -31,19 +30,13 @@ pub(super) async fn unstage(context: Arc<Context>, request: NodeUnstageVolumeReq
     let id = required("volume_id", &request.volume_id)?;
     required("staging_target_path", &request.staging_target_path)?;
     let _held = context.locks.take(id).await?;
-    // The volume or the runtime was deleted while pods used it: the operator removes the labels of
-    // all nodes.
-    let Some(volume) = context.cluster.volume(id).await? else {
+    let Some(served) = served(&context, id).await? else {
         return forget(&context, id).await;
     };
-    let attributes = Attributes::parse(&volume.attributes)?;
-    let Some(runtime) = runtime_of(&attributes, &volume) else {
-        return forget(&context, id).await;
-    };
-    let leaves = match context.cluster.clean_policy(&runtime).await? {
+    let leaves = match context.cluster.clean_policy(&served.runtime).await? {
         None | Some(FuseCleanPolicy::Unset | FuseCleanPolicy::OnRuntimeDeleted) => false,
         Some(FuseCleanPolicy::OnDemand) => true,
-        Some(FuseCleanPolicy::OnFuseChanged) => is_outdated(&context, &attributes, &runtime).await?,
+        Some(FuseCleanPolicy::OnFuseChanged) => is_outdated(&context, &served).await?,
         Some(FuseCleanPolicy::Other(policy)) => {
             let why = "it must be OnDemand, OnRuntimeDeleted or OnFuseChanged".to_owned();
             return Err(Error::Invalid {
@@ -56,7 +49,10 @@ pub(super) async fn unstage(context: Arc<Context>, request: NodeUnstageVolumeReq
     if !leaves {
         return forget(&context, id).await;
     }
-    let label = stage::label_of(&context, id, &attributes).await?;
+    let label = match served.label {
+        Some(label) => label,
+        None => context.cluster.fuse_label(&served.runtime).await?,
+    };
     let _label_held = context.locks.wait_for(&label).await;
     let volume_id = id.to_owned();
     context
@@ -66,15 +62,46 @@ pub(super) async fn unstage(context: Arc<Context>, request: NodeUnstageVolumeReq
         Some(other) => tracing::debug!(volume = id, other, "the client stays, since it serves another volume"),
         None => {
             context.cluster.label_node(&label, false).await?;
-            note_mount(&context, &label, &attributes)?;
+            note_mount(&context, &label, served.source.as_ref())?;
         }
     }
     forget(&context, id).await
 }
 
+/// What serves a volume.
+struct Served {
+    runtime: ObjectKey,
+    /// The mount of its clients, if it is known.
+    source: Option<Source>,
+    /// The node label that brings the clients; `None` if it is that of the runtime.
+    label: Option<String>,
+}
+
+/// Returns what serves a volume; `None` if nobody knows. A volume can be deleted while pods use it, as
+/// with a Dataset that refers to another one, whose clients live on: then the note of its stage says
+/// which they are. If the runtime is gone too, the operator removes the labels of all nodes.
+async fn served(context: &Context, id: &str) -> Result<Option<Served>, Error> {
+    let noted = context.staged.get(id);
+    let Some(volume) = context.cluster.volume(id).await? else {
+        return Ok(noted.and_then(|clients| {
+            Some(Served {
+                runtime: clients.runtime?,
+                source: clients.source,
+                label: Some(clients.label),
+            })
+        }));
+    };
+    let attributes = Attributes::parse(&volume.attributes)?;
+    Ok(runtime_of(&attributes, &volume).map(|runtime| Served {
+        runtime,
+        source: attributes.source().ok().cloned(),
+        label: attributes.node_label.or(noted.map(|clients| clients.label)),
+    }))
+}
+
 /// Notes the mount of the client that leaves.
-fn note_mount(context: &Context, label: &str, attributes: &Attributes) -> Result<(), Error> {
-    let Ok(source) = attributes.source() else { return Ok(()) };
+fn note_mount(context: &Context, label: &str, source: Option<&Source>) -> Result<(), Error> {
+    let Some(source) = source else { return Ok(()) };
     let table = Table::read().attempt("reading the mounts for", &source.fluid_path)?;
     if let Some(mount) = context.fuse_mount(&table, source) {
         context.leaving.put(label, mount);
@@ -101,11 +128,13 @@ fn runtime_of(attributes: &Attributes, volume: &Volume) -> Option<ObjectKey> {
 /// Returns whether the claim of the runtime's own Dataset is labelled with another generation of fuse
 /// pods than the running one. If either is unknown, the running one is not outdated. The claim of a
 /// Dataset that refers to that one has no such label.
-async fn is_outdated(context: &Arc<Context>, attributes: &Attributes, runtime: &ObjectKey) -> Result<bool, Error> {
-    let Some(wanted) = context.cluster.fuse_generation(runtime).await? else {
+async fn is_outdated(context: &Arc<Context>, served: &Served) -> Result<bool, Error> {
+    let Some(wanted) = context.cluster.fuse_generation(&served.runtime).await? else {
         return Ok(false);
     };
-    let fluid_path = attributes.source()?.fluid_path.clone();
+    let source = served.source.as_ref();
+    let source = source.ok_or_else(|| Error::Missing("volume attribute fluid_path".to_owned()))?;
+    let fluid_path = source.fluid_path.clone();
     let reading = context.blocking(move |context| Ok(running_generation(context, &fluid_path)));
     // The fuse pod can put there what it likes, a file system that hangs included.
     let running = match timeout(context.config.probe_timeout, reading).await {
