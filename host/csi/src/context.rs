@@ -90,7 +90,7 @@ impl Context {
             records: Records::load(kept.join("published"))?,
             unfinished: Unfinished::load(kept.join("unfinished"))?,
             staged: Staged::load(kept.join("staged"))?,
-            leaving: Leaving::default(),
+            leaving: Leaving::load(kept.join("leaving"))?,
             prober: Prober::new(mount_root.clone(), config.probe_timeout),
             staleness: Staleness::default(),
             config,

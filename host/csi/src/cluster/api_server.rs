@@ -107,6 +107,7 @@ impl Cluster for KubeCluster {
             .ok_or_else(|| ClusterError {
                 action: format!("reading Dataset {runtime}"),
                 message: "it does not exist".to_owned(),
+                is_refused: true,
             })?;
         Ok(labels::fuse_label(&runtime.namespace, &runtime.name, &dataset))
     }
@@ -199,7 +200,13 @@ fn failed(action: String) -> impl FnOnce(kube::Error) -> ClusterError {
     move |error| ClusterError {
         action,
         message: error.to_string(),
+        is_refused: matches!(&error, kube::Error::Api(status) if is_refusal(status.code)),
     }
+}
+
+/// Returns whether a status of HTTP says that nothing was done. After a timeout, something may be.
+fn is_refusal(code: u16) -> bool {
+    (400..500).contains(&code) && code != 408
 }
 
 fn volume_of(volume: PersistentVolume, driver: &str) -> Option<Volume> {
@@ -236,6 +243,16 @@ mod tests {
     #[case(json!({}), "")]
     fn the_policy_is_found(#[case] runtime: Value, #[case] policy: &str) {
         assert_eq!(serde_json::to_value(policy_of(&runtime)).unwrap(), policy);
+    }
+
+    #[rstest]
+    #[case(403, true)]
+    #[case(404, true)]
+    #[case(408, false)]
+    #[case(500, false)]
+    #[case(504, false)]
+    fn only_a_refusal_says_that_nothing_was_done(#[case] code: u16, #[case] is_certain: bool) {
+        assert_eq!(is_refusal(code), is_certain);
     }
 
     #[test]

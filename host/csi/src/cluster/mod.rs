@@ -20,6 +20,8 @@ pub struct ClusterError {
     pub action: String,
     /// The answer.
     pub message: String,
+    /// Whether it is certain that nothing was changed.
+    pub is_refused: bool,
 }
 
 /// A PersistentVolume of the driver.

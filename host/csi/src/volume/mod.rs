@@ -3,9 +3,9 @@
 //! Nothing here mounts, or asks the API server.
 //!
 //! # Records
-//! Three kinds of files outlive the process, one file for each target ([`published`]), for each
-//! staged volume ([`staged`]) and for each mount that is being replaced ([`unfinished`]), whole or
-//! missing.
+//! Four kinds of files outlive the process, one file for each target ([`published`]), for each staged
+//! volume ([`staged`]), for each client that leaves ([`leaving`]) and for each mount that is being
+//! replaced ([`unfinished`]), whole or missing.
 //!
 //! A record is written before its target is mounted, and removed before the target is unmounted, so
 //! that recovery never mounts again what is being unmounted. A note is written before the label of
@@ -17,6 +17,7 @@
 //! The label of the fuse pods is held after the volume.
 
 pub mod attributes;
+mod boot;
 pub mod fingerprint;
 pub mod leaving;
 pub mod locks;

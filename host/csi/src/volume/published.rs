@@ -5,7 +5,6 @@
 //! of all for a Dataset that refers to another.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,12 +12,10 @@ use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 use wasser_api::ObjectKey;
 
+use super::boot;
 use super::notes::Notes;
-use crate::error::{Attempt, Error};
+use crate::error::Error;
 use crate::volume::attributes::Source;
-
-/// The file with a number that changes with each start of the machine, when all mounts are gone.
-const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// A target and the volume that belongs there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,10 +61,7 @@ impl Records {
     /// # Errors
     /// The directory cannot be read or created.
     pub fn load(directory: PathBuf) -> Result<Self, Error> {
-        let boot = fs::read_to_string(BOOT_ID)
-            .attempt("reading", BOOT_ID)?
-            .trim()
-            .to_owned();
+        let boot = boot::id()?;
         let mut known = BTreeMap::new();
         let notes = Notes::load(directory, |stored: Stored| {
             let holds = stored.boot == boot;
@@ -128,6 +122,8 @@ impl Records {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn record(target: &str) -> Record {

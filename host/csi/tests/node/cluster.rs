@@ -1,6 +1,6 @@
 //! An API server made of a few maps.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -18,6 +18,9 @@ pub struct FakeCluster {
     pub labels: Mutex<BTreeSet<String>>,
     /// The number of times that a label was set or removed.
     pub patches: Mutex<usize>,
+    /// How the next removals of labels fail: whether they are refused, and are not done. The answers of
+    /// others are lost.
+    pub failures: Mutex<VecDeque<bool>>,
     /// Clean policies by runtime.
     pub policies: Mutex<BTreeMap<String, FuseCleanPolicy>>,
     /// The generation labels of claims.
@@ -38,7 +41,11 @@ impl Cluster for FakeCluster {
         }
         if self.unreadable.lock().unwrap().remove(name) {
             let (action, message) = (format!("reading PersistentVolume {name}"), "timeout".to_owned());
-            return Err(ClusterError { action, message });
+            return Err(ClusterError {
+                action,
+                message,
+                is_refused: false,
+            });
         }
         Ok(self.volumes.lock().unwrap().get(name).cloned())
     }
@@ -52,10 +59,20 @@ impl Cluster for FakeCluster {
         let mut labels = self.labels.lock().unwrap();
         if present {
             labels.insert(key.to_owned());
-        } else {
+            return Ok(());
+        }
+        let failure = self.failures.lock().unwrap().pop_front();
+        if failure != Some(true) {
             labels.remove(key);
         }
-        Ok(())
+        match failure {
+            None => Ok(()),
+            Some(is_refused) => Err(ClusterError {
+                action: format!("removing label {key}"),
+                message: "no answer".to_owned(),
+                is_refused,
+            }),
+        }
     }
 
     async fn clean_policy(&self, runtime: &ObjectKey) -> Result<Option<FuseCleanPolicy>, ClusterError> {

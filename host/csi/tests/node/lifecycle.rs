@@ -279,6 +279,34 @@ fn a_pod_that_comes_while_the_client_leaves_gets_the_next_one() {
 
 #[test]
 #[ignore = "needs root and mount namespaces"]
+fn a_client_leaves_although_the_answer_is_lost() {
+    isolated("lifecycle::a_client_leaves_although_the_answer_is_lost", || async {
+        let mut node = Node::start_with(|config| config.publish_timeout = Duration::from_millis(300)).await;
+        node.create_volume("a");
+        node.policy("OnDemand");
+        mount_working(&node.fuse_path("a"), "first");
+        node.stage("a").await.unwrap();
+        // Refused, and so not removed: the client stays, and serves the next pod.
+        node.cluster.failures.lock().unwrap().push_back(true);
+        assert_eq!(node.unstage("a").await.unwrap_err().code(), Code::Unavailable);
+        node.stage("a").await.unwrap();
+        assert!(node.is_labelled());
+        // Removed, but nobody knows; the next process does not either.
+        node.cluster.failures.lock().unwrap().push_back(false);
+        assert_eq!(node.unstage("a").await.unwrap_err().code(), Code::Unavailable);
+        node.stop().await;
+        node.run().await;
+        let error = node.stage("a").await.unwrap_err();
+        assert!(error.message().contains("the next one follows"), "{error}");
+        assert!(!node.is_labelled());
+        unmount_lazily(&node.fuse_path("a"));
+        node.stage("a").await.unwrap();
+        assert!(node.is_labelled());
+    });
+}
+
+#[test]
+#[ignore = "needs root and mount namespaces"]
 fn a_client_that_dies_while_it_leaves_is_not_waited_for() {
     isolated(
         "lifecycle::a_client_that_dies_while_it_leaves_is_not_waited_for",

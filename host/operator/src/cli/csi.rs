@@ -156,6 +156,7 @@ impl NodeClients for Kubelet {
         client.await.map_err(|error| ClusterError {
             action: format!("using the kubelet's kubeconfig {}", path.display()),
             message: format!("{error:#}"),
+            is_refused: true,
         })
     }
 }

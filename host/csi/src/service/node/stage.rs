@@ -66,7 +66,13 @@ async fn wait_for_leaving(context: &Arc<Context>, label: &str, source: &Source) 
         sub_path: PathBuf::new(),
         ..source.clone()
     };
-    while let Some(left) = context.leaving.get(label, context.config.leave_timeout) {
+    while let Some(left) = context.leaving.get(label, context.config.leave_timeout)? {
+        if !left.is_certain {
+            // The answer was lost. A client that was not removed then would be waited for in vain.
+            context.cluster.label_node(label, false).await?;
+            let label = label.to_owned();
+            context.blocking(move |context| context.leaving.confirm(&label)).await?;
+        }
         watch.mark();
         let table = Table::read().attempt("reading the mounts for", &source.fluid_path)?;
         let Some(mount) = context.fuse_mount(&table, source).filter(|mount| left.is(mount)) else {
@@ -87,8 +93,8 @@ async fn wait_for_leaving(context: &Arc<Context>, label: &str, source: &Source) 
         // The loop looks again in either case.
         let _ = timeout_at(next, watch.changed()).await;
     }
-    context.leaving.remove(label);
-    Ok(())
+    let label = label.to_owned();
+    context.blocking(move |context| context.leaving.remove(&label)).await
 }
 
 /// Returns the fuse pods of a volume.

@@ -61,8 +61,21 @@ pub(super) async fn unstage(context: Arc<Context>, request: NodeUnstageVolumeReq
     match context.staged.other(id, &label) {
         Some(other) => tracing::debug!(volume = id, other, "the client stays, since it serves another volume"),
         None => {
-            context.cluster.label_node(&label, false).await?;
-            note_mount(&context, &label, served.source.as_ref())?;
+            let (noted, source) = (label.clone(), served.source.clone());
+            let is_new = context
+                .blocking(move |context| note_mount(context, &noted, source.as_ref()))
+                .await?;
+            let removed = context.cluster.label_node(&label, false).await;
+            let is_refused = removed.as_ref().is_err_and(|error| error.is_refused);
+            let (noted, is_removed) = (label.clone(), removed.is_ok());
+            context
+                .blocking(move |context| match (is_removed, is_refused && is_new) {
+                    (true, _) => context.leaving.confirm(&noted),
+                    (false, true) => context.leaving.remove(&noted),
+                    (false, false) => Ok(()),
+                })
+                .await?;
+            removed?;
         }
     }
     forget(&context, id).await
@@ -99,14 +112,14 @@ async fn served(context: &Context, id: &str) -> Result<Option<Served>, Error> {
     }))
 }
 
-/// Notes the mount of the client that leaves.
-fn note_mount(context: &Context, label: &str, source: Option<&Source>) -> Result<(), Error> {
-    let Some(source) = source else { return Ok(()) };
+/// Notes the mount of the client that is about to leave. Returns whether it was not noted before.
+fn note_mount(context: &Context, label: &str, source: Option<&Source>) -> Result<bool, Error> {
+    let Some(source) = source else { return Ok(false) };
     let table = Table::read().attempt("reading the mounts for", &source.fluid_path)?;
-    if let Some(mount) = context.fuse_mount(&table, source) {
-        context.leaving.put(label, mount);
+    match context.fuse_mount(&table, source) {
+        Some(mount) => context.leaving.put(label, mount),
+        None => Ok(false),
     }
-    Ok(())
 }
 
 /// Removes the note of a staged volume.
