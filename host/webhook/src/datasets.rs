@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolume, PersistentVolumeClaim};
-use kube::api::DynamicObject;
+use kube::api::{ApiResource, DynamicObject};
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use wasser_api::dataset::{Dataset, DatasetPhase, Reference};
 use wasser_api::{labels, names, pods};
 
+use crate::needed::needed;
 use crate::serverful::DatasetUse;
 use crate::sidecar::Sidecar;
 use crate::templates::{Templates, Wanted};
@@ -93,9 +94,11 @@ impl KubeDatasets {
     }
 
     async fn named(&self, namespace: &str, name: &str) -> Result<Option<Dataset>, LookupError> {
-        let datasets = Api::<Dataset>::namespaced(self.client.clone(), namespace);
-        let dataset = datasets.get_opt(name).await;
-        dataset.map_err(failed(|| format!("reading the Dataset {namespace}/{name}")))
+        let resource = ApiResource::erase::<Dataset>(&());
+        let datasets = Api::<DynamicObject>::namespaced_with(self.client.clone(), namespace, &resource);
+        let found = datasets.get_opt(name).await;
+        let found = found.map_err(failed(|| format!("reading the Dataset {namespace}/{name}")))?;
+        Ok(found.map(needed))
     }
 
     async fn claim(&self, namespace: &str, name: &str) -> Result<Option<PersistentVolumeClaim>, LookupError> {

@@ -12,6 +12,7 @@ pub mod certificates;
 pub mod datasets;
 mod hooks;
 pub mod keeper;
+mod needed;
 mod pod;
 mod prefetcher;
 pub mod review;

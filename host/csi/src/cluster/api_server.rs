@@ -10,7 +10,7 @@
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim};
-use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde_json::{Value, json};
@@ -75,8 +75,11 @@ impl KubeCluster {
         }
     }
 
-    async fn dataset(&self, runtime: &ObjectKey) -> Result<Option<Dataset>, ClusterError> {
-        let api = Api::<Dataset>::namespaced(self.client.clone(), &runtime.namespace);
+    /// Returns the Dataset of a runtime, whatever else is in it: a field that cannot be read must not
+    /// keep pods from ending.
+    async fn dataset(&self, runtime: &ObjectKey) -> Result<Option<DynamicObject>, ClusterError> {
+        let resource = ApiResource::erase::<Dataset>(&());
+        let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), &runtime.namespace, &resource);
         api.get_opt(&runtime.name)
             .await
             .map_err(failed(format!("reading Dataset {runtime}")))
@@ -137,14 +140,10 @@ impl Cluster for KubeCluster {
         let Some(dataset) = self.dataset(runtime).await? else {
             return Ok(None);
         };
-        let Some(kind) = dataset
-            .status
-            .and_then(|status| status.runtimes.into_iter().next())
-            .map(|bound| bound.runtime_type)
-        else {
+        let Some(kind) = runtime_type(&dataset.data) else {
             return Ok(None);
         };
-        let resource = names::runtime_resource(&kind);
+        let resource = names::runtime_resource(kind);
         let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), &runtime.namespace, &resource);
         match api.get_opt(&runtime.name).await {
             Ok(found) => Ok(found.map(|object| policy_of(&object.data))),
@@ -191,7 +190,10 @@ impl Cluster for KubeCluster {
             action: "Recover".to_owned(),
             secondary: None,
         };
-        let written = self.recorder.publish(&event, &dataset.object_ref(&())).await;
+        let written = self
+            .recorder
+            .publish(&event, &dataset.object_ref(&ApiResource::erase::<Dataset>(&())))
+            .await;
         written.map_err(failed(format!("writing an event on Dataset {runtime}")))
     }
 }
@@ -221,6 +223,11 @@ fn volume_of(volume: PersistentVolume, driver: &str) -> Option<Volume> {
     })
 }
 
+/// Returns the type of the runtime that serves a Dataset.
+fn runtime_type(dataset: &Value) -> Option<&str> {
+    dataset.pointer("/status/runtimes/0/type")?.as_str()
+}
+
 /// Returns the policy in a runtime object.
 fn policy_of(runtime: &Value) -> FuseCleanPolicy {
     let policy = wasser_api::clients::field(runtime, "cleanPolicy");
@@ -243,6 +250,17 @@ mod tests {
     #[case(json!({}), "")]
     fn the_policy_is_found(#[case] runtime: Value, #[case] policy: &str) {
         assert_eq!(serde_json::to_value(policy_of(&runtime)).unwrap(), policy);
+    }
+
+    #[test]
+    fn a_dataset_that_is_odd_elsewhere_still_names_its_runtime() {
+        let dataset = json!({
+            "spec": {"mounts": [{"mountPoint": 7}], "placement": []},
+            "status": {"phase": 1, "runtimes": [{"name": "demo", "type": "juicefs"}], "conditions": "none"},
+        });
+        assert_eq!(runtime_type(&dataset), Some("juicefs"));
+        assert_eq!(runtime_type(&json!({"status": {"runtimes": [{"type": 1}]}})), None);
+        assert_eq!(runtime_type(&json!({})), None);
     }
 
     #[rstest]
