@@ -7,23 +7,37 @@ use serde_json::Value;
 /// The ConfigMaps that a pod template, or a part of one, names: as volumes and as environment.
 pub fn config_maps(part: &Value) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    collect(part, &mut names);
+    collect(part, &mut |name, _| {
+        names.insert(name.to_owned());
+    });
     names
 }
 
-fn collect(part: &Value, names: &mut BTreeSet<String>) {
+/// The ConfigMaps without which a pod of this template, or with this part of one, does not start.
+pub fn required_config_maps(part: &Value) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    collect(part, &mut |name, is_optional| {
+        if !is_optional {
+            names.insert(name.to_owned());
+        }
+    });
+    names
+}
+
+/// Calls `found` for each place that names a ConfigMap, with whether that may be missing.
+fn collect(part: &Value, found: &mut impl FnMut(&str, bool)) {
     match part {
         Value::Object(fields) => {
             for (key, value) in fields {
                 if ["configMap", "configMapRef", "configMapKeyRef"].contains(&key.as_str())
                     && let Some(name) = value.get("name").and_then(Value::as_str)
                 {
-                    names.insert(name.to_owned());
+                    found(name, value.get("optional") == Some(&Value::Bool(true)));
                 }
-                collect(value, names);
+                collect(value, found);
             }
         }
-        Value::Array(items) => items.iter().for_each(|item| collect(item, names)),
+        Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
         _ => {}
     }
 }
@@ -48,5 +62,25 @@ mod tests {
             config_maps(&template).into_iter().collect::<Vec<_>>(),
             ["a", "b", "c", "d"]
         );
+    }
+
+    #[test]
+    fn a_config_map_is_required_unless_it_is_optional_wherever_it_is_named() {
+        let template = json!({"spec": {
+            "volumes": [
+                {"name": "maybe", "configMap": {"name": "a", "optional": true}},
+                {"name": "also", "projected": {"sources": [{"configMap": {"name": "b", "optional": true}}]}},
+                {"name": "script", "configMap": {"name": "c", "optional": false}},
+            ],
+            "containers": [{
+                "envFrom": [{"configMapRef": {"name": "b"}}, {"configMapRef": {"name": "d", "optional": true}}],
+                "env": [{"name": "X", "valueFrom": {"configMapKeyRef": {"name": "e", "key": "x", "optional": true}}}],
+            }],
+        }});
+        assert_eq!(
+            required_config_maps(&template).into_iter().collect::<Vec<_>>(),
+            ["b", "c"]
+        );
+        assert_eq!(config_maps(&template).len(), 5);
     }
 }

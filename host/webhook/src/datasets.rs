@@ -145,10 +145,10 @@ impl KubeDatasets {
         Ok(labels::dataset_id(namespace, name, &uid.unwrap_or_default()))
     }
 
-    /// A ConfigMap that the containers of a template name, and that a namespace has not.
+    /// A ConfigMap that the containers of a template need, and that a namespace has not.
     async fn missing_config_map(&self, namespace: &str, template: &Value) -> Result<Option<String>, LookupError> {
         let maps = Api::<ConfigMap>::namespaced(self.client.clone(), namespace);
-        for name in pods::config_maps(template) {
+        for name in pods::required_config_maps(template) {
             let found = maps.get_metadata_opt(&name).await;
             let action = || format!("looking at the ConfigMap {namespace}/{name}");
             if found.map_err(failed(action))?.is_none() {

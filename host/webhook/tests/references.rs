@@ -23,6 +23,7 @@ fn clients() -> Value {
                 "volumes": [
                     {"name": "mount", "hostPath": {"path": "/runtime-mnt/demo/default/demo"}},
                     {"name": "script", "configMap": {"name": "demo-script"}},
+                    {"name": "more", "configMap": {"name": "demo-more", "optional": true}},
                 ],
             }},
         },
