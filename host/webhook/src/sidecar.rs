@@ -226,6 +226,14 @@ pub fn make(
     adapt(&mut client, &renamed, pod, template, wishes);
     client["restartPolicy"] = json!("Always");
     hooks::defer(&mut client);
+    if !wishes.wait
+        && let Some(client) = client.as_object_mut()
+    {
+        // The kubelet starts the next container after the first, and counts a pod as ready with the
+        // second: for both, the file system would have to be there.
+        client.remove("startupProbe");
+        client.remove("readinessProbe");
+    }
     if wishes.wait && sidecar.mounts {
         hooks::wait(
             &mut client,

@@ -117,6 +117,22 @@ fn wishes_are_granted() {
 }
 
 #[test]
+fn who_does_not_want_to_wait_is_held_up_by_no_probe() {
+    let mut sidecar = sidecar("demo");
+    let probe = json!({"exec": {"command": ["stat", "/jfs"]}, "failureThreshold": 86400});
+    for kind in ["startupProbe", "readinessProbe", "livenessProbe"] {
+        sidecar.template["spec"]["containers"][0][kind] = probe.clone();
+    }
+    let kinds = |wait: bool| {
+        let client = made(&sidecar, &json!({}), Wishes { wait, ..WISHES }).unwrap().client;
+        let probes = client.as_object().unwrap().keys().filter(|key| key.ends_with("Probe"));
+        probes.cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(true), ["livenessProbe", "readinessProbe", "startupProbe"]);
+    assert_eq!(kinds(false), ["livenessProbe"]);
+}
+
+#[test]
 fn a_client_that_mounts_nothing_is_not_waited_for() {
     let mut sidecar = sidecar("demo");
     sidecar.template["spec"]["containers"][0]["volumeMounts"][0] = json!({"name": "fuse-mount", "mountPath": "/jfs"});
