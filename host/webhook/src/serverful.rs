@@ -145,8 +145,12 @@ fn propagate(pod: &mut Value, datasets: &BTreeMap<String, DatasetUse>) {
         let mut mounts = pod::mounts(&original).filter_map(|mount| Some(reads(mount, volume_of(mount)?)));
         let any_reads = mounts.next();
         let all_read = any_reads == Some(true) && mounts.all(|reads| reads);
+        // A directory that is not there yet is made by the kubelet in the volume, if that can be written
+        // to.
+        let is_made = |mount: &Value| volume_of(mount) == Some(false) && shows_directory(mount);
+        let is_made = !dataset.read_only && pod::mounts(&original).any(is_made);
         // What is done to the volume is for the node plugin to see.
-        let all_read = all_read && !dataset.wrapped;
+        let all_read = all_read && !dataset.wrapped && !is_made;
         if all_read {
             let volumes = pod.pointer_mut("/spec/volumes").and_then(Value::as_array_mut);
             for source in volumes
@@ -169,6 +173,16 @@ fn propagate(pod: &mut Value, datasets: &BTreeMap<String, DatasetUse>) {
             }
         });
     }
+}
+
+/// Whether a volume mount shows a directory of its volume.
+fn shows_directory(mount: &Value) -> bool {
+    ["subPath", "subPathExpr"].iter().any(|key| {
+        mount
+            .get(key)
+            .and_then(Value::as_str)
+            .is_some_and(|path| !path.is_empty())
+    })
 }
 
 /// Whether a volume mount is read-only with all that is mounted below it: the API server refuses it

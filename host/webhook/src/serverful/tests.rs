@@ -144,6 +144,24 @@ fn where_all_only_read_the_volume_is_read_only_whatever_is_mounted_later() {
     }
 }
 
+#[rstest::rstest]
+#[case("subPath", "made/by/the/kubelet")]
+#[case("subPathExpr", "$(POD_NAME)")]
+fn a_directory_that_may_have_to_be_made_keeps_its_volume_writable(#[case] key: &str, #[case] path: &str) {
+    let mut mount = json!({"name": "vol", "mountPath": "/a", "readOnly": true});
+    mount[key] = json!(path);
+    let more = json!({"name": "more", "mountPath": "/b", "readOnly": true});
+    let before = mounting(json!([mount, more]));
+    let mut datasets = hbase();
+    let pod = mutated(before.clone(), &datasets);
+    assert_eq!(pod["spec"]["volumes"], before["spec"]["volumes"]);
+    assert_eq!(pod["spec"]["containers"][0]["volumeMounts"], json!([mount, more]));
+    // Nobody can make it where the volume is read-only anyway.
+    datasets.get_mut("hbase").unwrap().read_only = true;
+    let pod = mutated(before, &datasets);
+    assert_eq!(pod["spec"]["volumes"][0]["persistentVolumeClaim"]["readOnly"], true);
+}
+
 #[test]
 fn where_some_write_the_others_see_no_mount_that_comes_later() {
     let mut before = mounting(json!([{"name": "vol", "mountPath": "/a", "readOnly": true}]));
