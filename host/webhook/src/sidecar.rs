@@ -162,6 +162,19 @@ impl<'a> Shared<'a> {
     }
 }
 
+impl Shared<'_> {
+    /// Whether a volume has the labels of the client, mounted where mounts are passed on: the node would
+    /// keep that mount for ever. Only the node plugin looks at it, and not for sidecars.
+    fn is_left_behind(&self, volume: &Value) -> bool {
+        let inside = clean(self.inside);
+        let mut stays = pod::items(self.container, "/volumeMounts")
+            .filter(|mount| mount.get("name") == volume.get("name"))
+            .filter_map(|mount| mount.get("mountPath")?.as_str())
+            .map(|path| clean(path).starts_with(&inside));
+        volume.get("downwardAPI").is_some() && stays.next() == Some(true) && stays.all(|stays| stays)
+    }
+}
+
 /// How near a template's mount comes to a path; none if it leads elsewhere.
 pub fn leads_to(template: &Value, fluid_path: &str, mounts: bool) -> Option<usize> {
     Shared::of(template, fluid_path, mounts).map(|shared| shared.host.components().count())
@@ -206,7 +219,7 @@ pub fn make(
             .any(|container| uses(container, old));
         let cache = old != shared.volume && is_cache(template, old) && !wishes.caches;
         let of_node = wishes.unprivileged && volume.get("hostPath").is_some();
-        if !used || cache || of_node {
+        if !used || cache || of_node || shared.is_left_behind(volume) {
             continue;
         }
         let mut volume = volume.clone();

@@ -121,11 +121,6 @@ pub fn fuse(parts: &Parts<'_>) -> Result<Value> {
         Vec::new()
     };
     check_clean_policy("AlluxioRuntime.spec.fuse.cleanPolicy", &component.clean_policy)?;
-    if component.clean_policy == CleanPolicy::OnFuseChanged {
-        // The node plugin compares the generation in this file with that of the
-        // PersistentVolumeClaim.
-        volumes.add_labels(&format!("{}/.meta/fuse", ctx.mount_parent()));
-    }
     let image = component.version.resolve(ctx, "fuse", "AlluxioRuntime.spec.fuse")?;
     let mut pod = pod(parts, "fuse", component, volumes)?;
     pod["annotations"][CACHE_VOLUMES] = caches.join(",").into();
@@ -150,6 +145,9 @@ pub fn fuse(parts: &Parts<'_>) -> Result<Value> {
     pod["criticalPod"] = ctx.critical_fuse_pod().into();
     pod["hostPID"] = ctx.host_pid()?.into();
     pod["generation"] = 1.into();
+    if component.clean_policy == CleanPolicy::OnFuseChanged {
+        pod["showGeneration"] = true.into();
+    }
     pod["properties"] = json!(of_component("fuse", &component.properties)?);
     pod["jvmOptions"] = json!(jvm_options("fuse.", &component.jvm_options, FUSE_JVM)?);
     let field = "AlluxioRuntime.spec.fuse.resources";

@@ -49,13 +49,8 @@ pub fn worker(parts: &Parts<'_>) -> Result<Pod> {
 /// Returns the pods that mount the file system for applications.
 pub fn fuse(parts: &Parts<'_>) -> Result<Pod> {
     let (ctx, spec) = (parts.ctx, &parts.ctx.runtime.spec);
-    let mut volumes = volumes::of(FUSE, &spec.fuse.volume_mounts, spec, &[], &[SCRIPT, MOUNT])?;
+    let volumes = volumes::of(FUSE, &spec.fuse.volume_mounts, spec, &[], &[SCRIPT, MOUNT])?;
     check_clean_policy("JuiceFSRuntime.spec.fuse.cleanPolicy", &spec.fuse.clean_policy)?;
-    if spec.fuse.clean_policy == CleanPolicy::OnFuseChanged {
-        // The node plugin compares the generation in this file with that of the
-        // PersistentVolumeClaim.
-        volumes.add_labels(&format!("{}/.meta/fuse", ctx.mount_parent()));
-    }
     let image = spec
         .fuse
         .version()
@@ -83,6 +78,7 @@ pub fn fuse(parts: &Parts<'_>) -> Result<Pod> {
         upload_seconds: uploads_later.then_some(upload::PATIENCE),
         upload_from: if uploads_later { directories } else { Vec::new() },
         generation: 1,
+        show_generation: spec.fuse.clean_policy == CleanPolicy::OnFuseChanged,
     });
     Ok(pod)
 }

@@ -201,4 +201,7 @@ pub struct FusePod {
     pub upload_from: Vec<String>,
     /// Counts the fuse images that this runtime has had, from 1 on.
     pub generation: u64,
+    /// Whether a pod shows its generation to the node plugin.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub show_generation: bool,
 }

@@ -95,3 +95,36 @@ async fn a_client_waits_until_the_one_before_it_has_ended() {
     let clients = lines(&path("clients"), 2);
     assert_eq!(clients.last(), Some(&second.0.id().to_string()));
 }
+
+#[tokio::test]
+async fn a_client_shows_its_generation_and_a_sidecar_has_none() {
+    let runtime = json!({"fuse": {"cleanPolicy": "OnFuseChanged"}});
+    let values = support::values(&support::pair(json!({}), json!({}), runtime)).unwrap();
+    let rendered = support::KIT.helm().render(&values).await.unwrap();
+    let client = rendered
+        .objects
+        .iter()
+        .find_map(|object| {
+            object
+                .data
+                .pointer("/spec/template/spec/containers/0/lifecycle/postStart")
+        })
+        .unwrap();
+    let command = client["exec"]["command"].as_array().unwrap();
+    let words: Vec<&str> = command.iter().map(|word| word.as_str().unwrap()).collect();
+    assert_eq!(words[3], "/runtime-mnt/juicefs/default/demo/.fuse-generation");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("generation");
+    // As the kubelet does: the labels of somebody's pod are not those of a client.
+    let start = |generation: &str| {
+        let mut hook = Command::new(words[0]);
+        hook.args(&words[1..3])
+            .arg(&file)
+            .env("FLUID_FUSE_GENERATION", generation);
+        assert!(hook.status().unwrap().success());
+        std::fs::read_to_string(&file).ok()
+    };
+    assert_eq!(start(""), None);
+    assert_eq!(start("2").as_deref(), Some("2\n"));
+    assert_eq!(start("3").as_deref(), Some("3\n"));
+}

@@ -14,6 +14,7 @@
 //!   API server delays the repair of others.
 
 mod adopt;
+pub mod leftovers;
 pub mod orphans;
 mod places;
 pub mod repair;
@@ -53,6 +54,9 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) {
     let clearing = async {
         if let Err(error) = orphans::clear_dead(&context).await {
             tracing::warn!(%error, "dead mounts stay");
+        }
+        if let Err(error) = context.blocking(leftovers::clear).await {
+            tracing::warn!(%error, "labels of clients stay mounted");
         }
     };
     tokio::join!(recovering, adopt::run(&context, &adopted, &stop), clearing);

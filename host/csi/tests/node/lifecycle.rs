@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use rustix::mount::{MountFlags, mount};
 use tonic::Code;
 
 use crate::fuse::{RealFuse, mount_working, unmount_lazily};
@@ -123,8 +124,15 @@ fn outdated_fuse_pods_go() {
             reference.claim = Some(("team".to_owned(), "view".to_owned()));
             volumes.insert("ns-view".to_owned(), reference);
         }
-        let file = node.fuse_path("a").parent().unwrap().join(".meta/fuse/labels");
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        // Clients of Fluid have all of their labels in a file.
+        let fuse = node.fuse_path("a");
+        let directory = fuse.parent().unwrap();
+        fs::create_dir_all(directory.join(".meta/fuse")).unwrap();
+        let labels = |generation: &str| format!("app=\"x\"\nfuse.runtime.fluid.io/generation=\"{generation}\"\n");
+        let line = |generation: &str| format!("{generation}\n");
+        type Written<'a> = &'a dyn Fn(&str) -> String;
+        let ways: [(&str, &str, Written<'_>); 2] =
+            [("a", ".meta/fuse/labels", &labels), ("view", ".fuse-generation", &line)];
         // (label of the claim, label of the pod, whether the pod stays)
         let cases = [
             (None, Some("1"), true),
@@ -132,16 +140,14 @@ fn outdated_fuse_pods_go() {
             (Some("1"), Some("1"), true),
             (Some("2"), Some("1"), false),
         ];
-        for volume in ["a", "view"] {
+        for (volume, file, written) in ways {
+            let file = directory.join(file);
             for (claim, pod, stays) in cases {
                 node.stage("a").await.unwrap();
                 let claim = claim.map(|generation: &str| ("ns/a".to_owned(), generation.to_owned()));
                 *node.cluster.generations.lock().unwrap() = claim.into_iter().collect();
                 match pod {
-                    Some(pod) => {
-                        let labels = format!("app=\"x\"\nfuse.runtime.fluid.io/generation=\"{pod}\"\n");
-                        fs::write(&file, labels).unwrap();
-                    }
+                    Some(pod) => fs::write(&file, written(pod)).unwrap(),
                     None => fs::remove_file(&file).unwrap(),
                 }
                 if volume != "a" {
@@ -153,7 +159,36 @@ fn outdated_fuse_pods_go() {
                 node.unstage(volume).await.unwrap();
                 assert_eq!(node.is_labelled(), stays, "{volume} {pod:?}");
             }
+            fs::remove_file(&file).unwrap();
         }
+    });
+}
+
+#[test]
+#[ignore = "needs root and mount namespaces"]
+fn labels_of_clients_do_not_stay_mounted() {
+    isolated("lifecycle::labels_of_clients_do_not_stay_mounted", || async {
+        let mut node = Node::start().await;
+        node.stop().await;
+        // As containers leave it on the node, once for each start.
+        let labels = |dataset: &str| {
+            let path = node.fuse_path(dataset).parent().unwrap().join(".meta/fuse");
+            fs::create_dir_all(&path).unwrap();
+            for _ in 0..3 {
+                mount("tmpfs", &path, "tmpfs", MountFlags::empty(), None).unwrap();
+            }
+            path
+        };
+        let (here, gone) = (labels("a"), labels("gone"));
+        mount_working(&node.fuse_path("a"), "a");
+        node.run().await;
+        eventually("those of clients that are not there are gone", || mounts_on(&gone) == 0).await;
+        assert_eq!(mounts_on(&here), 3);
+        node.create_volume("a");
+        node.policy("OnDemand");
+        node.stage("a").await.unwrap();
+        node.unstage("a").await.unwrap();
+        assert_eq!((mounts_on(&here), mounts_on(&node.fuse_path("a"))), (0, 1));
     });
 }
 

@@ -117,6 +117,22 @@ fn wishes_are_granted() {
 }
 
 #[test]
+fn the_labels_of_a_client_are_not_mounted_where_they_would_stay() {
+    let mut sidecar = sidecar("demo");
+    let spec = &mut sidecar.template["spec"];
+    let labels = |name: &str| json!({"name": name, "downwardAPI": {"items": []}});
+    let volumes = spec["volumes"].as_array_mut().unwrap();
+    volumes.extend([labels("labels"), labels("elsewhere")]);
+    let mounts = spec["containers"][0]["volumeMounts"].as_array_mut().unwrap();
+    mounts.push(json!({"name": "labels", "mountPath": "/jfs/.meta/fuse"}));
+    mounts.push(json!({"name": "elsewhere", "mountPath": "/labels"}));
+    let made = made(&sidecar, &json!({}), WISHES).unwrap();
+    let expected = ["fuse-mount", "device", "script", "elsewhere"];
+    assert_eq!(names(&json!(made.volumes)), expected);
+    assert_eq!(names(&made.client["volumeMounts"]), expected);
+}
+
+#[test]
 fn who_does_not_want_to_wait_is_held_up_by_no_probe() {
     let mut sidecar = sidecar("demo");
     let probe = json!({"exec": {"command": ["stat", "/jfs"]}, "failureThreshold": 86400});

@@ -1,11 +1,8 @@
 //! Volumes of the pods, and where their containers mount them.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{Error, Result};
-
-/// The volume of [`Volumes::add_labels`].
-const LABELS: &str = "fuse-labels-downward-api-volume";
 
 /// The names that the `volumeMounts` of a component can have.
 #[derive(Debug, Clone, Copy, Default)]
@@ -89,15 +86,6 @@ impl Volumes {
         let taken = self.volumes.iter().chain(&self.mounts);
         free_name(name, |name| taken.clone().any(|taken| text(taken, "name") == name))
     }
-
-    /// Adds the pod's labels as the file `labels` in `directory`.
-    pub fn add_labels(&mut self, directory: &str) {
-        let items = json!([{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]);
-        self.add_own(
-            json!({"name": LABELS, "downwardAPI": {"items": items}}),
-            json!({"name": LABELS, "mountPath": directory}),
-        );
-    }
 }
 
 /// Returns `name`, with a suffix while it is `taken`.
@@ -162,9 +150,6 @@ mod tests {
                 (Some(&volume), Some(&mount))
             );
         }
-        found.add_labels("/meta");
-        found.add_labels("/more");
-        assert_eq!(found.volumes.len(), 7);
     }
 
     #[rstest]

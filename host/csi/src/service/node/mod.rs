@@ -10,6 +10,7 @@
 //! * A call holds the lock of its volume or target for all its work, so that neither another call
 //!   nor recovery works on it.
 
+mod generation;
 mod publish;
 mod required;
 mod session_manager;

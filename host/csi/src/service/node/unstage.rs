@@ -1,30 +1,23 @@
 //! Unstage: removes the node's label after the last pod with the volume has left, if the runtime's
 //! clean policy says that the fuse pod leaves too.
 
-use std::fs::File;
-use std::io::Read;
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, StatxFlags, open, statx};
 use tokio::time::timeout;
 use wasser_api::ObjectKey;
-use wasser_api::labels;
 use wasser_api::shared::FuseCleanPolicy;
 
+use super::generation;
 use super::required::required;
 use crate::cluster::Volume;
 use crate::context::Context;
 use crate::error::{Attempt, Error};
 use crate::mount::mountinfo::Table;
-use crate::mount::paths;
 use crate::mount::target::{Found, Target};
+use crate::recovery::leftovers;
 use crate::service::proto::csi::NodeUnstageVolumeRequest;
 use crate::volume::attributes::{Attributes, Source};
-
-/// The most bytes of the file with the labels of a fuse pod that are read.
-const LABELS: u64 = 64 << 10;
 
 pub(super) async fn unstage(context: Arc<Context>, request: NodeUnstageVolumeRequest) -> Result<(), Error> {
     let id = required("volume_id", &request.volume_id)?;
@@ -76,6 +69,12 @@ pub(super) async fn unstage(context: Arc<Context>, request: NodeUnstageVolumeReq
                 })
                 .await?;
             removed?;
+            if let Some(source) = served.source {
+                let cleared = context.blocking(move |context| leftovers::clear_at(context, &source.fluid_path));
+                if let Err(error) = cleared.await {
+                    tracing::warn!(volume = id, %error, "labels of clients stay mounted");
+                }
+            }
         }
     }
     forget(&context, id).await
@@ -148,46 +147,13 @@ async fn is_outdated(context: &Arc<Context>, served: &Served) -> Result<bool, Er
     let source = served.source.as_ref();
     let source = source.ok_or_else(|| Error::Missing("volume attribute fluid_path".to_owned()))?;
     let fluid_path = source.fluid_path.clone();
-    let reading = context.blocking(move |context| Ok(running_generation(context, &fluid_path)));
+    let reading = context.blocking(move |context| Ok(generation::running(context, &fluid_path)));
     // The fuse pod can put there what it likes, a file system that hangs included.
     let running = match timeout(context.config.probe_timeout, reading).await {
         Ok(running) => running?,
         Err(_) => None,
     };
     Ok(running.is_some_and(|running| running != wanted))
-}
-
-/// Returns the generation label of the fuse pod. The downward API has written it next to the mount,
-/// in lines of `key="value"`.
-fn running_generation(context: &Context, fluid_path: &Path) -> Option<String> {
-    let directory = context
-        .mount_root
-        .open_below(&fluid_path.parent()?.join(".meta/fuse"))
-        .ok()?;
-    generation_in(&labels_in(&directory)?)
-}
-
-/// Returns the text of the file with the labels; `None` if it is not a small regular file in this
-/// directory. The downward API makes it a link to a file next to it.
-fn labels_in(directory: &OwnedFd) -> Option<String> {
-    let file = paths::open_inside(directory, Path::new("labels")).ok()?;
-    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
-    let stat = statx(&file, c"", flags, StatxFlags::TYPE).ok()?;
-    if FileType::from_raw_mode(stat.stx_mode.into()) != FileType::RegularFile {
-        return None;
-    }
-    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-    let opened = open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()).ok()?;
-    let mut text = String::new();
-    File::from(opened).take(LABELS).read_to_string(&mut text).ok()?;
-    Some(text)
-}
-
-fn generation_in(labels_file: &str) -> Option<String> {
-    let value = labels_file
-        .lines()
-        .find_map(|line| line.strip_prefix(labels::FUSE_GENERATION)?.strip_prefix('='))?;
-    Some(value.trim().trim_matches('"').to_owned())
 }
 
 /// Fails while the volume is mounted in a pod.
@@ -216,46 +182,4 @@ fn check_unused(context: &Context, id: &str) -> Result<(), Error> {
         .map(|mount| &mount.mount_point)
         .find(|path| path.starts_with(&pods) && path.ends_with(&end));
     others.map_or(Ok(()), |path| Err(in_use(path)))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::symlink;
-
-    use rustix::fs::{CWD, mkfifoat};
-
-    use super::*;
-
-    #[test]
-    fn the_generation_is_read_as_the_downward_api_writes_it() {
-        let text = "app=\"juicefs\"\nfuse.runtime.fluid.io/generation=\"3\"\nx=\"y\"";
-        assert_eq!(generation_in(text).as_deref(), Some("3"));
-        assert_eq!(generation_in("fuse.runtime.fluid.io/generation-old=\"3\""), None);
-        assert_eq!(generation_in(""), None);
-    }
-
-    #[test]
-    fn only_a_small_file_of_the_fuse_pod_is_read() {
-        let pod = tempfile::tempdir().unwrap();
-        let labels = pod.path().join("labels");
-        let directory: OwnedFd = File::open(pod.path()).unwrap().into();
-        // As the downward API makes it.
-        std::fs::create_dir(pod.path().join("..2026_1")).unwrap();
-        std::fs::write(pod.path().join("..2026_1/labels"), "x").unwrap();
-        symlink("..2026_1", pod.path().join("..data")).unwrap();
-        symlink("..data/labels", &labels).unwrap();
-        assert_eq!(labels_in(&directory).as_deref(), Some("x"));
-        std::fs::write(pod.path().join("..2026_1/labels"), vec![b'x'; 1 << 20]).unwrap();
-        assert_eq!(labels_in(&directory).map(|text| text.len()), Some(64 << 10));
-
-        for elsewhere in ["/dev/zero", "/proc/self/status", "..data"] {
-            std::fs::remove_file(&labels).unwrap();
-            symlink(elsewhere, &labels).unwrap();
-            assert_eq!(labels_in(&directory), None, "{elsewhere}");
-        }
-        std::fs::remove_file(&labels).unwrap();
-        // Opening a pipe waits for whoever writes to it.
-        mkfifoat(CWD, &labels, Mode::RUSR).unwrap();
-        assert_eq!(labels_in(&directory), None);
-    }
 }
