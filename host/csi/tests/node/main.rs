@@ -12,6 +12,7 @@ mod cluster;
 mod directories;
 mod faults;
 mod fuse;
+mod leaving;
 mod lifecycle;
 mod namespaces;
 mod node;
