@@ -9,7 +9,7 @@ use wasser_api::labels::FUSE_HOST_PID;
 use wasser_chart::{Chart, Named, Policy, Powers, ReleaseMeta, RenderError, Rendered, Renderer, Secrets};
 use wasser_sdk::{Implement, RawContext, Result};
 
-use crate::{Kit, UID, golden};
+use crate::{Kit, UID, golden, manifest};
 
 /// The Secrets for pulling images that the installation sets.
 fn pull_secrets(raw: &RawContext) -> BTreeSet<String> {
@@ -61,20 +61,42 @@ impl<R: Implement> Kit<R> {
         let helm = self.helm();
         for (name, documents) in self.cases() {
             let values = values(&documents).unwrap();
-            let rendered = helm
-                .render(&values)
-                .await
-                .unwrap_or_else(|error| panic!("{name}: {error}"));
-            assert!(rendered.hooks.is_empty(), "{name}: {:?}", rendered.hooks);
-            let policy = self.policy(&values, &documents);
-            policy
-                .admit(&rendered.objects)
-                .unwrap_or_else(|error| panic!("{name}: {error}"));
+            let (rendered, policy) = self.admitted(&helm, &name, &values, &documents).await;
             let mut objects = rendered.objects;
             objects.iter_mut().for_each(|object| policy.label(object));
             let objects: Vec<String> = objects.iter().map(golden::yaml).collect();
             self.expect(golden::CASES, &name, "objects", &objects.join("---\n"));
         }
+    }
+
+    /// Checks that a file of the repository shows pairs of a Dataset and a runtime of this kind, as
+    /// documents or as listings, and that each of them has a release that may be installed.
+    pub async fn expect_shown(&self, file: &str, values: impl Fn(&[Value]) -> Result<Value>) {
+        let kind = R::describe().kind;
+        let shown: Vec<Vec<Value>> = manifest::shown(&self.path("../..").join(file))
+            .into_iter()
+            .filter(|documents| documents.iter().any(|document| document["kind"] == kind))
+            .collect();
+        assert!(!shown.is_empty(), "{file} shows no {kind}");
+        let helm = self.helm();
+        for documents in shown {
+            let values = values(&documents).unwrap_or_else(|error| panic!("{file}: {error}"));
+            self.admitted(&helm, file, &values, &documents).await;
+        }
+    }
+
+    /// Returns what these values render to, and the policy, which admits the objects.
+    async fn admitted(&self, helm: &Helm, name: &str, values: &Value, documents: &[Value]) -> (Rendered, Policy) {
+        let rendered = helm
+            .render(values)
+            .await
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(rendered.hooks.is_empty(), "{name}: {:?}", rendered.hooks);
+        let policy = self.policy(values, documents);
+        policy
+            .admit(&rendered.objects)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        (rendered, policy)
     }
 
     /// Checks that the schema of the chart refuses each of these values at a pointer into `good`,

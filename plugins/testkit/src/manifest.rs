@@ -1,18 +1,32 @@
 //! Manifests, and what the host and its cluster make of them.
 
+use std::path::Path;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 use wasser_api::labels;
 use wasser_sdk::testing::{FakeHost, raw_context};
 use wasser_sdk::{Description, RawContext};
 
-use crate::UID;
+use crate::{UID, read};
 
 /// Returns the documents of a manifest.
 pub(crate) fn documents(text: &str) -> Vec<Value> {
     yaml_serde::Deserializer::from_str(text)
         .map(|document| Value::deserialize(document).unwrap())
         .filter(|document| !document.is_null())
+        .collect()
+}
+
+/// Returns the manifests that a file shows: those of its listings, or the file itself if it is one.
+pub(crate) fn shown(path: &Path) -> Vec<Vec<Value>> {
+    let text = read(path);
+    if path.extension().is_some_and(|extension| extension == "yaml") {
+        return vec![documents(&text)];
+    }
+    let listings = text.split("```yaml\n").skip(1);
+    listings
+        .map(|rest| documents(rest.split("```").next().unwrap()))
         .collect()
 }
 

@@ -1,4 +1,4 @@
-//! The examples of `docs/data-operations.md` can be applied, and are not refused.
+//! The examples of `docs/data-operations.md` and of the README can be applied, and are not refused.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,8 +17,8 @@ fn read(path: &str) -> String {
 
 /// The whole objects among the listings.
 fn examples() -> Vec<Value> {
-    let guide = read("docs/data-operations.md");
-    let listings = guide
+    let guides = read("docs/data-operations.md") + &read("README.md");
+    let listings = guides
         .split("```yaml\n")
         .skip(1)
         .map(|rest| rest.split("```").next().unwrap());
@@ -61,7 +61,7 @@ fn fits(field: &str, value: &Value, schema: &Value) {
 }
 
 #[test]
-fn the_examples_of_the_guide_are_as_their_definitions_want_them() {
+fn the_examples_are_as_their_definitions_want_them() {
     let mut seen = Vec::new();
     for mut example in examples() {
         example["metadata"]["namespace"] = "default".into();
