@@ -363,6 +363,9 @@ const RARELY_USED: &[&str] = &[
     // A volume that is made free for a new claim, and a claim that is let go.
     "patch persistentvolumes",
     "patch persistentvolumeclaims",
+    // What Roles of charts may give.
+    "create events",
+    "patch events",
 ];
 /// Kinds that only other plugins than that of these tests need: their runtimes, and what their
 /// charts install.
@@ -384,6 +387,9 @@ const OTHER_KINDS: &[&str] = &[
     "serviceaccounts",
     "roles.",
     "rolebindings.",
+    // What Roles of charts may give.
+    "endpoints",
+    "endpointslices.",
     // Data operations, and what they run.
     "databackups",
     "dataloads",
