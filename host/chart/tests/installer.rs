@@ -5,6 +5,8 @@
 //! real `helm` makes of the chart.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
+#[path = "installer/rights.rs"]
+mod rights;
 mod support;
 
 use std::fs;
@@ -24,18 +26,24 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The chart as `cargo xtask image` makes it, with a digest that is none.
+/// The chart as `cargo xtask image` makes it of one plugin, with a digest that is none.
 fn chart() -> (TempDir, PathBuf) {
+    chart_with(&["juicefs"])
+}
+
+/// The same with these plugins.
+fn chart_with(plugins: &[&str]) -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let chart = directory.path().join("wasser");
     copy(&root().join("charts/wasser"), &chart);
-    let registration = fs::read_to_string(root().join("plugins/juicefs/plugin.yaml")).unwrap();
-    let registration = registration
-        .replace("{inline: juicefs.wasm}", "{path: juicefs.wasm}")
-        .replace("{inline: juicefs.tgz}", "{path: juicefs.tgz}")
-        .replace("digest: \"\"", &format!("digest: sha256:{}", "0".repeat(64)));
     fs::create_dir(chart.join("files/plugins")).unwrap();
-    fs::write(chart.join("files/plugins/juicefs.yaml"), registration).unwrap();
+    for plugin in plugins {
+        let registration = fs::read_to_string(root().join(format!("plugins/{plugin}/plugin.yaml"))).unwrap();
+        let registration = registration
+            .replace("{inline: ", "{path: ")
+            .replace("digest: \"\"", &format!("digest: sha256:{}", "0".repeat(64)));
+        fs::write(chart.join(format!("files/plugins/{plugin}.yaml")), registration).unwrap();
+    }
     fs::write(chart.join("files/architecture"), "amd64").unwrap();
     (directory, chart)
 }
