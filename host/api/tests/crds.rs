@@ -44,3 +44,17 @@ fn the_committed_files_are_what_the_types_generate() {
         assert!(committed == text, "{} is outdated; run: {COMMAND}", path.display());
     }
 }
+
+#[test]
+fn the_guide_for_contributors_says_of_every_file_how_it_is_made() {
+    let guide = std::fs::read_to_string(crds().join("../CONTRIBUTING.md")).unwrap();
+    for file in std::fs::read_dir(crds()).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        let short = name.replace("data.fluid.io", "…");
+        let named = [format!("`crds/{name}`"), format!("`{short}`")];
+        assert!(
+            named.iter().any(|named| guide.contains(named)),
+            "CONTRIBUTING.md does not name {name}"
+        );
+    }
+}

@@ -287,6 +287,16 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn the_document_on_security_says_what_is_slow() {
+        let text = include_str!("../../../../docs/security.md");
+        let said = format!(
+            "charts that take more than {} ms have one place of their own",
+            SLOW.as_millis()
+        );
+        assert!(text.contains(&said), "docs/security.md does not say: {said}");
+    }
+
     /// Many who wait for a turn, and in which order they get it.
     struct Queue {
         turns: Turns,

@@ -254,3 +254,22 @@ fn run_one(
         Met::Not(why) => skip(&why),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wasser_test_cluster::machine::paths;
+
+    use super::NEED_CONTAINERS;
+
+    #[test]
+    fn the_guide_for_contributors_names_what_needs_a_real_node() {
+        let guide = std::fs::read_to_string(paths::root().join("CONTRIBUTING.md")).unwrap();
+        let section = guide
+            .split("\n## ")
+            .find(|section| section.starts_with("End-to-end tests"));
+        let sentence = section.unwrap().split(" on a real node").next().unwrap();
+        for file in NEED_CONTAINERS {
+            assert!(sentence.contains(&format!("`{file}`")), "{file} is not in: {sentence}");
+        }
+    }
+}
