@@ -2,9 +2,9 @@
 //!
 //! From the manifest to the chart's values: [`input`] is read into [`mounts`], [`tiers`] and
 //! [`ports`], from which come the [`properties`] and the [`pods`]; [`transform`] puts them
-//! together. [`ufs`] brings the mounts about in a running master, and the [`reports`] are the way
-//! back: what the system says about itself. [`operations`] says what data operations run.
-//! [`implement`] lists the methods.
+//! together, and [`members`] keeps several masters together. [`ufs`] brings the mounts about in a
+//! running master, and the [`reports`] are the way back: what the system says about itself.
+//! [`operations`] says what data operations run. [`implement`] lists the methods.
 
 mod describe;
 mod fuse;
@@ -13,6 +13,7 @@ mod implement;
 mod input;
 mod journal;
 mod masters;
+mod members;
 mod mounts;
 mod operations;
 mod parts;

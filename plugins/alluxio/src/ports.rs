@@ -5,6 +5,10 @@ use std::collections::BTreeMap;
 use wasser_sdk::{Context, Error, Host, Result};
 
 use crate::input::{Component, Spec};
+use crate::members;
+
+/// The port by which masters agree on their journal.
+const EMBEDDED: &str = "embedded";
 
 /// Where ports of the host network come from: a function from names to ports.
 pub type Allocate<'a> = &'a dyn Fn(&[&str]) -> Result<Vec<u16>>;
@@ -106,7 +110,7 @@ const PORTS: [Port; 12] = [
     port(
         "master-embedded",
         "master",
-        "embedded",
+        EMBEDDED,
         "alluxio.master.embedded.journal.port",
         19_200,
         Master,
@@ -114,7 +118,7 @@ const PORTS: [Port; 12] = [
     port(
         "job-master-embedded",
         "jobMaster",
-        "embedded",
+        EMBEDDED,
         "alluxio.job.master.embedded.journal.port",
         20_003,
         Master,
@@ -144,7 +148,7 @@ pub fn of(ctx: &Context<Spec>, masters: u32, allocate: Allocate<'_>) -> Result<P
     let spec = &ctx.runtime.spec;
     let wanted = PORTS.iter().filter(|port| match port.key {
         "rest" => spec.api_gateway.enabled,
-        "embedded" => masters > 1,
+        EMBEDDED => masters > 1,
         _ => true,
     });
     let mut ports = Ports::default();
@@ -178,6 +182,12 @@ impl Ports {
 fn decided(ctx: &Context<Spec>, port: &Port) -> Result<Option<u16>> {
     let spec = &ctx.runtime.spec;
     let (component, field) = component(spec, port.component);
+    if port.key == EMBEDDED {
+        let named = component.ports.get(EMBEDDED).copied();
+        if let Some(number) = members::port(ctx, port.component, named)? {
+            return Ok(Some(number));
+        }
+    }
     if let Some(number) = component.ports.get(port.key) {
         return Ok(Some(*number));
     }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use wasser_sdk::{Context, Error, Result, SecretKeySelector};
 
 use crate::input::Spec;
+use crate::members;
 use crate::mounts::{LOCAL_ROOT, Mounts};
 use crate::ports::Ports;
 use crate::text;
@@ -158,6 +159,7 @@ pub fn of(ctx: &Context<Spec>, mounts: &Mounts, tiers: &Tiers, ports: &Ports, ma
         WEB.iter().for_each(|(name, value)| default(name, value));
     }
     DEFAULTS.iter().for_each(|(name, value)| default(name, value));
+    members::keep(ctx, &mut all)?;
     Ok(all)
 }
 

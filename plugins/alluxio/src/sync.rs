@@ -12,8 +12,8 @@ use crate::input::Spec;
 /// * Another fuse image is a new generation, by which the node plugin recognises old pods.
 /// * The fuse node selector stays: changing it would take the pods away from nodes where
 ///   applications use them.
-/// * The number of masters stays: an embedded journal does not follow a change of its members by
-///   itself.
+///
+/// What masters know each other by has stayed already; see [`members`](crate::members).
 pub fn adapt(ctx: &Context<Spec>, mut values: Value, installed: &Value) -> Value {
     let spec = &ctx.runtime.spec;
     if !spec.version.is_given() {

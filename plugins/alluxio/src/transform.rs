@@ -8,6 +8,7 @@ use wasser_sdk::{Context, Error, Host, Result};
 
 use crate::input::{Component, Spec};
 use crate::journal;
+use crate::members;
 use crate::mounts::Mounts;
 use crate::parts::Parts;
 use crate::pods;
@@ -22,8 +23,6 @@ use crate::users;
 const HADOOP: &str = "/hdfs-config";
 /// The property that names them to Alluxio.
 const HADOOP_FILES: &str = "alluxio.underfs.hdfs.configuration";
-/// Masters that can agree on a journal.
-const MAJORITY: u32 = 3;
 
 /// Returns the values that `ctx` asks for, or what is wrong with it. `allocate` returns ports of
 /// the host network.
@@ -36,7 +35,7 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host, allocate: Allocate<'_>) -> 
         return Err(Error::invalid("Dataset.spec.mounts", message));
     }
     let tiers = Tiers::of(ctx)?;
-    let masters = masters(spec)?;
+    let masters = members::count(ctx)?;
     let ports = ports::of(ctx, masters, allocate)?;
     let backup = Backup::of(ctx)?;
     let parts = Parts {
@@ -107,18 +106,6 @@ fn status(parts: &Parts<'_>, properties: &BTreeMap<String, String>) -> Result<Va
         status["apiGateway"] = json!({"endpoint": format!("{master}:{rest}")});
     }
     Ok(status)
-}
-
-/// Returns one master, or an odd number of them that agrees by majority.
-fn masters(spec: &Spec) -> Result<u32> {
-    match spec.master.replicas.unwrap_or(1) {
-        0 | 1 => Ok(1),
-        2 => Err(Error::invalid(
-            "AlluxioRuntime.spec.master.replicas",
-            format!("is 2, and two masters cannot agree when one is lost; write 1 or {MAJORITY}"),
-        )),
-        masters => Ok(masters),
-    }
 }
 
 fn check_networks(spec: &Spec) -> Result<()> {

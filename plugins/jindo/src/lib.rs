@@ -2,7 +2,7 @@
 //!
 //! From the manifest to the chart's values: [`input`] is read into [`sources`], with their
 //! [`cache_sets`] and [`credentials`], and a [`store`], from which [`properties`] and [`transform`]
-//! make the values. [`cli`] talks to the master, and [`reports`] reads
+//! make the values. [`members`] keeps several masters together. [`cli`] talks to the master, and [`reports`] reads
 //! its answers. [`live`] says which mounts of a Dataset in use have changed.
 
 mod cache_sets;
@@ -12,6 +12,7 @@ mod describe;
 mod implement;
 mod input;
 mod live;
+mod members;
 mod ports;
 mod properties;
 mod sources;

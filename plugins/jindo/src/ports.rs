@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use wasser_sdk::{Context, Result};
 
 use crate::input::{Component, Spec};
+use crate::members;
 
 /// What a client's argument about its metrics begins with.
 pub const METRICS_ARGUMENT: &str = "-ometrics_port=";
@@ -58,7 +59,7 @@ pub fn of(ctx: &Context<Spec>, raft: bool, allocate: Allocate<'_>) -> Result<Por
         ),
         (
             "master-raft",
-            named(&spec.master, "raft", "/master/ports/raft"),
+            members::port(ctx)?.or_else(|| named(&spec.master, "raft", "/master/ports/raft")),
             raft && !spec.master.disabled,
             8103,
         ),

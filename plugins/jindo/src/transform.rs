@@ -8,6 +8,7 @@ use wasser_sdk::spec::{CleanPolicy, HadoopConfig, Image, VolumeNames, check_netw
 use wasser_sdk::{Context, Error, Host, Result};
 
 use crate::input::{Component, Spec};
+use crate::members;
 use crate::ports::{self, Allocate, METRICS_ARGUMENT};
 use crate::properties;
 use crate::sources::{Sources, check_value, check_word};
@@ -29,8 +30,8 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host, allocate: Allocate<'_>) -> 
         &format!("{}/{}", ctx.namespace, ctx.name),
     )?;
     check(spec)?;
-    let masters = spec.master.replicas.unwrap_or(1);
-    let ports = ports::of(ctx, masters == 3, allocate)?;
+    let masters = members::count(ctx)?;
+    let ports = ports::of(ctx, masters == members::SEVERAL, allocate)?;
     let image = image(ctx, "smartdata", &spec.jindo_version, "JindoRuntime.spec.jindoVersion")?;
     let fuse_image = self::image(ctx, "fuse", &spec.fuse.version, "JindoRuntime.spec.fuse")?;
     let run_as = spec.run_as.clone().unwrap_or_default();
@@ -65,10 +66,12 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host, allocate: Allocate<'_>) -> 
     if let Some(config) = HadoopConfig::of(ctx, &spec.hadoop_config, host)? {
         values["hadoopConfig"] = config.into_value();
     }
+    let mut properties = properties::of_masters(spec, &store, &ports, &names);
+    members::keep(ctx, &mut properties)?;
     let master = &mut values["master"];
     master["replicaCount"] = masters.into();
     master["ports"] = json!({"rpc": ports.master, "raft": ports.raft});
-    master["properties"] = json!(properties::of_masters(spec, &store, &ports, &names));
+    master["properties"] = json!(properties);
     master["fileStoreProperties"] = json!(sources.properties);
     master["secretProperties"] = json!(sources.credentials.of_servers());
     master["cachesets"] = json!(sources.cache_sets);
@@ -121,12 +124,6 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host, allocate: Allocate<'_>) -> 
 fn check(spec: &Spec) -> Result<()> {
     let invalid = |field: &str, message: &str| Err(Error::invalid(format!("JindoRuntime.spec.{field}"), message));
     check_network_mode("JindoRuntime.spec.networkmode", &spec.network_mode)?;
-    if !matches!(spec.master.replicas, None | Some(1 | 3)) {
-        return invalid(
-            "master.replicas",
-            "is neither 1 nor 3; masters elect a leader among three",
-        );
-    }
     if matches!(
         spec.fuse.clean_policy,
         CleanPolicy::OnFuseChanged | CleanPolicy::Other(_)

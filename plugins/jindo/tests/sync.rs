@@ -5,6 +5,7 @@ mod support;
 
 use rstest::rstest;
 use serde_json::{Value, json};
+use wasser_testkit::{merge, refusal};
 
 fn documents(runtime: Value) -> Vec<Value> {
     support::pair(json!({}), json!({}), runtime)
@@ -56,4 +57,53 @@ fn ports_stay_as_they_are_installed() {
     let named = json!({"master": {"ports": {"rpc": 9000}}});
     let values = support::synced(&documents(named), &before, 0).unwrap();
     assert_eq!(values["master"]["ports"]["rpc"], 9000);
+}
+
+fn masters(count: u32, master: Value) -> Vec<Value> {
+    documents(json!({"master": merge(json!({"replicas": count}), master)}))
+}
+
+/// More or fewer masters would have a leader that knows nothing, or none.
+#[rstest]
+#[case::more(1, 3)]
+#[case::fewer(3, 1)]
+fn another_number_of_masters_is_refused(#[case] before: u32, #[case] after: u32) {
+    let installed = support::values(&masters(before, json!({}))).unwrap();
+    let (field, message) = refusal(support::synced(&masters(after, json!({})), &installed, 0));
+    assert_eq!(field, "JindoRuntime.spec.master.replicas");
+    assert!(
+        message.starts_with(&format!("is {after}, but {before} are installed")),
+        "{message}"
+    );
+    // Without masters there is nothing to lose.
+    let without = json!({"master": {"replicas": after, "disabled": true}, "worker": {"disabled": true}});
+    let installed = support::synced(&documents(without), &installed, 0).unwrap();
+    let again = support::synced(&masters(after, json!({})), &installed, 0).unwrap();
+    assert_eq!(again["master"]["replicaCount"], after);
+}
+
+#[rstest]
+#[case::port(json!({"ports": {"raft": 9000}}), "ports.raft")]
+#[case::kind(json!({"properties": {"namespace.backend.type": "rocksdb"}}), "properties[namespace.backend.type]")]
+#[case::members(json!({"properties": {"namespace.backend.raft.initial-conf": "a:1:0"}}),
+    "properties[namespace.backend.raft.initial-conf]")]
+fn several_masters_keep_what_they_know_each_other_by(#[case] change: Value, #[case] field: &str) {
+    let installed = support::values(&masters(3, json!({}))).unwrap();
+    let (at, message) = refusal(support::synced(&masters(3, change.clone()), &installed, 0));
+    assert_eq!(at, format!("JindoRuntime.spec.master.{field}"));
+    assert!(message.contains("cannot be changed; set it back"), "{message}");
+    // Of another network, they have the ports that they had.
+    let mut documents = masters(3, json!({}));
+    documents[1]["spec"]["networkmode"] = "ContainerNetwork".into();
+    let values = support::synced(&documents, &installed, 0).unwrap();
+    assert_eq!(values["useHostNetwork"], false);
+    for pointer in [
+        "/master/ports/raft",
+        "/master/properties/namespace.backend.raft.initial-conf",
+    ] {
+        assert_eq!(values.pointer(pointer), installed.pointer(pointer), "{pointer}");
+    }
+    // From the beginning they are the user's.
+    let installed = support::values(&masters(3, change.clone())).unwrap();
+    assert_eq!(support::synced(&masters(3, change), &installed, 0).unwrap(), installed);
 }
