@@ -96,7 +96,7 @@ pub struct Pod {
     /// Whether it is ready.
     #[serde(default = "ready")]
     pub ready: bool,
-    /// When it started, in seconds since 1970.
+    /// When the latest of its containers started, in milliseconds since 1970.
     #[serde(default)]
     pub started_at: u64,
 }

@@ -7,7 +7,7 @@
  * @property {string} node
  * @property {string} ip
  * @property {boolean} ready
- * @property {number} startedAt in milliseconds since 1970; 0 before its first container has started
+ * @property {number} startedAt when the latest of its running containers started, in milliseconds since 1970; 0 while none runs
  *
  * @typedef {import("./command.js").Command} Command a command in a pod, for `execAll`
  * @typedef {import("./command.js").Output} Output what a command wrote, however it ended

@@ -21,7 +21,7 @@ class Pod:
     node: str = ""
     ip: str = ""
     ready: bool = True
-    # In milliseconds since 1970; 0 before its first container has started.
+    # When the latest of its running containers started, in milliseconds since 1970; 0 while none runs.
     started_at: int = 0
 
 

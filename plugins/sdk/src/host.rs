@@ -118,7 +118,8 @@ pub struct Pod {
     pub ip: String,
     /// Whether all its containers are ready.
     pub ready: bool,
-    /// When its first container started, in milliseconds since 1970; 0 before.
+    /// When the latest of its running containers started, in milliseconds since 1970; 0 while none
+    /// runs.
     pub started_at: u64,
 }
 

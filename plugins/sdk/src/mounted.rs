@@ -25,7 +25,7 @@ impl<S> Context<S> {
         self.runtime.status.get("mountTime").and_then(Value::as_str)
     }
 
-    /// Reports whether one of these pods was started after the last change of the mounts, and
+    /// Reports whether one of these pods, or a container of theirs, was started after the last change of the mounts, and
     /// possibly does not know them; `None` if there was no change yet. Both times have whole
     /// seconds.
     pub fn started_after_mounts(&self, pods: &[Pod]) -> Option<bool> {

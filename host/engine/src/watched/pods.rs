@@ -30,7 +30,8 @@ pub struct PodInfo {
     pub ready_since: i64,
     /// Whether it is being deleted.
     pub deleting: bool,
-    /// When its first container started, in milliseconds since 1970; 0 before.
+    /// When the latest of its running containers started, in milliseconds since 1970; 0 while none
+    /// runs. The earliest would not tell of one that crashed.
     pub started_at: u64,
     /// Why it does not run, if its status says so.
     pub trouble: Option<Trouble>,
@@ -77,7 +78,7 @@ impl From<&Pod> for PodInfo {
             deleting,
             started_at: started
                 .map(|time| u64::try_from(time.0.as_millisecond()).unwrap_or(0))
-                .min()
+                .max()
                 .unwrap_or(0),
             trouble: Trouble::of(pod),
         }
@@ -274,5 +275,34 @@ mod tests {
             Some(serde_json::from_value(serde_json::json!("1970-01-01T00:00:08Z")).unwrap());
         let info = PodInfo::from(&ready);
         assert_eq!((info.ready, info.ready_since, info.deleting), (false, 0, true));
+    }
+
+    #[test]
+    fn the_start_of_any_container_is_one_of_the_pod() {
+        let pods = PodIndex::default();
+        let started = |seconds: [Option<u8>; 2]| {
+            let state = |second: Option<u8>| match second {
+                Some(second) => serde_json::json!({"running": {"startedAt": format!("1970-01-01T00:00:0{second}Z")}}),
+                None => serde_json::json!({"waiting": {"reason": "CrashLoopBackOff"}}),
+            };
+            let status = |second: Option<u8>| {
+                serde_json::json!({"name": "any", "image": "any", "imageID": "any", "ready": true, "restartCount": 0,
+                    "state": state(second)})
+            };
+            let mut pod = pod("demo-worker-0", true);
+            pod.status.as_mut().unwrap().container_statuses =
+                Some(serde_json::from_value(seconds.map(status).into()).unwrap());
+            pod
+        };
+        assert_eq!(PodInfo::from(&started([None, None])).started_at, 0);
+        assert_eq!(PodInfo::from(&started([None, Some(3)])).started_at, 3000);
+        pods.apply(&Event::Apply(started([Some(2), Some(3)])));
+        assert_eq!(pods.of("ns", "demo-worker")[0].started_at, 3000);
+        assert_eq!(
+            pods.apply(&Event::Apply(started([Some(7), Some(3)]))),
+            changed(false),
+            "the first one crashed, and runs again"
+        );
+        assert_eq!(pods.of("ns", "demo-worker")[0].started_at, 7000);
     }
 }
