@@ -113,11 +113,52 @@ fn a_plan_for_several_nodes_runs_one_pod_on_each() {
     };
     let spec = values(&operation, &plan, around)["job"]["spec"].clone();
     assert_eq!((&spec["completions"], &spec["parallelism"]), (&json!(2), &json!(2)));
-    assert_eq!(spec["backoffLimit"], 6);
+    // Each has its own attempts: one that never succeeds neither ends the others nor takes theirs.
+    assert_eq!(
+        (&spec["completionMode"], &spec["backoffLimitPerIndex"]),
+        (&json!("Indexed"), &json!(3))
+    );
+    assert_eq!(spec.get("backoffLimit"), None);
     let affinity = &spec["template"]["spec"]["affinity"];
     let apart = &affinity["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][0];
     assert_eq!(apart["labelSelector"]["matchLabels"]["release"], "warm-loader");
     assert_eq!(spec["template"]["metadata"]["labels"]["release"], "warm-loader");
+}
+
+#[rstest]
+#[case::one("warm", "Never", 1, json!({}), Some(3))]
+#[case::several("warm", "Never", 200, json!({}), None)]
+#[case::no_name_of_a_host("warm.2026", "Never", 4, json!({}), Some(12))]
+#[case::many_restarted_in_place("warm", "OnFailure", 200, json!({}), Some(18))]
+#[case::schedule("warm", "Never", 200, json!({"policy": "Cron", "schedule": "@daily"}), None)]
+#[case::schedule_with_a_long_name(
+    "a-name-of-thirty-nine-characters-at-all", "Never", 20, json!({"policy": "Cron", "schedule": "@daily"}), Some(18)
+)]
+fn one_node_cannot_hold_a_job_for_days(
+    #[case] name: &str,
+    #[case] restarts: &str,
+    #[case] nodes: usize,
+    #[case] more: Value,
+    #[case] together: Option<u64>,
+) {
+    let mut spec = json!({"dataset": {"name": "demo"}});
+    spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let mut operation = operation(OperationKind::DataLoad, &spec);
+    operation.name = name.to_owned();
+    let plan = Plan {
+        nodes: (0..nodes).map(|number| format!("node-{number}")).collect(),
+        pod_spec: json!({"restartPolicy": restarts, "containers": [{"name": "c"}]}),
+        ..Plan::default()
+    };
+    let around = Surroundings {
+        dataset: "demo",
+        dataset_id: "default-demo",
+        ran: None,
+    };
+    let spec = values(&operation, &plan, around)["job"]["spec"].clone();
+    assert_eq!(spec["completions"], nodes);
+    assert_eq!(spec["backoffLimit"].as_u64(), together);
+    assert_eq!(spec["backoffLimitPerIndex"].as_u64(), together.is_none().then_some(3));
 }
 
 #[rstest]

@@ -14,6 +14,13 @@ use super::plan::{Plan, push};
 
 /// How often a pod that failed is replaced, as in Fluid.
 const ATTEMPTS: usize = 3;
+/// How often all pods together are replaced where no limit is possible for each. A pod that fails again and again
+/// is replaced every six minutes in the end, so that one that never succeeds ends the others after an hour and a
+/// half, and not after days.
+const TOGETHER: usize = 18;
+/// The longest name of a host, and what a CronJob adds to its name for that of a Job.
+const HOSTNAME: usize = 63;
+const OF_RUN: &str = "-0123456789";
 /// On pods: whose Job they are, by which pods of one operation keep away from each other.
 const RELEASE: &str = "release";
 
@@ -95,7 +102,7 @@ pub fn values(operation: &Operation, plan: &Plan, around: Surroundings<'_>) -> V
         "ownerDatasetId": around.dataset_id,
         "owner": owner(operation),
         "labels": common,
-        "job": {"name": name, "labels": job_labels, "runLabels": run_labels, "spec": job_spec(plan, template)},
+        "job": {"name": name, "labels": job_labels, "runLabels": run_labels, "spec": job_spec(operation, plan, template)},
         "objects": plan.objects,
     });
     if operation.is_cron() {
@@ -139,22 +146,35 @@ fn owner(operation: &Operation) -> Value {
         "name": operation.name, "uid": operation.uid, "controller": true, "blockOwnerDeletion": false})
 }
 
-fn job_spec(plan: &Plan, template: Value) -> Value {
+fn job_spec(operation: &Operation, plan: &Plan, mut template: Value) -> Value {
     let pods = plan.nodes.len().max(1);
-    // The limit is one of all pods together: the failures of one node must not end the work on others.
-    let attempts = pods.saturating_mul(ATTEMPTS);
-    let mut spec = json!({"backoffLimit": attempts, "completions": pods, "parallelism": pods, "template": template});
+    // A Job has to say this, and Kubernetes' own default is for pods that are replaced.
+    if template["spec"].get("restartPolicy").is_none() {
+        template["spec"]["restartPolicy"] = json!("Never");
+    }
+    let never = template["spec"]["restartPolicy"] == "Never";
+    let mut spec = json!({"completions": pods, "parallelism": pods, "template": template});
+    // The failures of one node must not end the work on others.
+    if pods > 1 && never && can_be_indexed(operation, pods) {
+        spec["completionMode"] = json!("Indexed");
+        spec["backoffLimitPerIndex"] = json!(ATTEMPTS);
+    } else {
+        spec["backoffLimit"] = json!(pods.saturating_mul(ATTEMPTS).min(TOGETHER));
+    }
     let container = template_container(&spec);
-    let never = spec["template"]["spec"]["restartPolicy"] == "Never";
     if let Some(container) = container.filter(|_| never && !plan.final_exit_codes.is_empty()) {
         spec["podFailurePolicy"] = json!({"rules": [{"action": "FailJob", "onExitCodes":
             {"containerName": container, "operator": "In", "values": plan.final_exit_codes}}]});
     }
-    // A Job has to say this, and Kubernetes' own default is for pods that are replaced.
-    if spec["template"]["spec"].get("restartPolicy").is_none() {
-        spec["template"]["spec"]["restartPolicy"] = json!("Never");
-    }
     spec
+}
+
+/// Whether the pods of the Job can have numbers, which are in the names of their hosts: Kubernetes refuses
+/// such a Job if these are not names of hosts.
+fn can_be_indexed(operation: &Operation, pods: usize) -> bool {
+    let run = if operation.is_cron() { OF_RUN } else { "" };
+    let host = format!("{}{run}-{}", operation.job(), pods.saturating_sub(1));
+    host.len() <= HOSTNAME && !host.contains('.')
 }
 
 fn template_container(spec: &Value) -> Option<String> {

@@ -50,10 +50,12 @@ pub(super) fn set(kind: &str, object: &mut Value) {
             pod(&mut spec["template"]["spec"]);
         }
         "Job" => {
+            let is_limited = spec.get("backoffLimitPerIndex").is_some();
+            let attempts = if is_limited { json!(i32::MAX) } else { json!(6) };
             for (field, value) in [
                 ("parallelism", json!(1)),
                 ("completions", json!(1)),
-                ("backoffLimit", json!(6)),
+                ("backoffLimit", attempts),
             ] {
                 fill(spec, field, value);
             }
