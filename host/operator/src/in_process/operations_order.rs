@@ -1,5 +1,6 @@
 //! Operations after each other: where, and what becomes of them when the one before does not succeed.
 
+use rstest::rstest;
 use serde_json::{Value, json};
 use wasser_test_api_server::ApiServer;
 
@@ -90,6 +91,38 @@ async fn a_circle_of_three_is_told_once_and_runs_nothing() {
         phase(&scene, "DataProcess", name, "Failed").await;
     }
     assert!(scene.server.objects("Job", "").is_empty());
+}
+
+/// What an operation waits for that follows the place of another one than the one before.
+fn placed(before: &str, other: &str, policy: &str) -> Value {
+    let strategy = json!({"policy": policy, "dependOn": {"kind": "DataProcess", "name": other}});
+    json!({"runAfter": {"kind": "DataProcess", "name": before, "affinityStrategy": strategy}})
+}
+
+#[rstest]
+#[case::another("Require", "b")]
+#[case::if_possible("Prefer", "b")]
+#[case::itself("Require", "a")]
+#[tokio::test]
+async fn a_circle_over_a_place_is_told(#[case] policy: &str, #[case] followed: &str) {
+    let (scene, _operator) = Scene::bound().await;
+    scene.server.create(&process("first", &json!({})));
+    scene.server.create(&process("a", &placed("first", followed, policy)));
+    scene.server.create(&process("b", &after("a")));
+    for name in ["a", "b"] {
+        phase(&scene, "DataProcess", name, "Failed").await;
+    }
+    let told = |server: &ApiServer| {
+        let mut told = ["a", "b"].into_iter().filter_map(|name| {
+            let condition = server.object("DataProcess", "default", name)?["status"]["conditions"][0].clone();
+            (condition["reason"] == "DataOperationCycle").then(|| condition["message"].to_string())
+        });
+        told.next()
+    };
+    let why = scene.server.until("the circle to be told", told).await;
+    assert!(why.contains("remove one `runAfter` or `dependOn`"), "{why}");
+    end(&scene, "first-processor-job", "Complete").await;
+    phase(&scene, "DataProcess", "first", "Complete").await;
 }
 
 #[tokio::test]

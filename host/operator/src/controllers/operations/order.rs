@@ -1,5 +1,7 @@
 //! The order of operations: which one waits for which.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::NodeAffinity;
 use kube::runtime::events::EventType;
 use wasser_api::ObjectKey;
@@ -9,9 +11,10 @@ use wasser_engine::operations::operation::status;
 use wasser_engine::operations::{Operation, Refused, place};
 
 use super::all::Operations;
+use super::index::Id;
 
-/// The longest chain of operations that is followed to find a cycle.
-const LONGEST: usize = 1000;
+/// How many operations are looked at to find a circle.
+const MOST: usize = 1000;
 
 /// What an operation that runs after another one does now.
 #[derive(Debug)]
@@ -29,10 +32,10 @@ pub fn turn(operations: &Operations, operation: &Operation) -> Turn {
     let (true, Some((kind, key))) = (operation.awaits_other(), operation.predecessor()) else {
         return Turn::Now(None);
     };
-    if let Some(cycle) = cycle(operations, operation, kind, &key) {
+    if let Some(circle) = circle(operations, operation) {
         let message = format!(
-            "{}.spec.runAfter: the operations wait for each other: {cycle}; remove one `runAfter` and create the \
-             operation again",
+            "{}.spec.runAfter: the operations wait for each other: {circle}; remove one `runAfter` or `dependOn` and \
+             create the operation again",
             operation.kind
         );
         return Turn::Never(Refused::new(reasons::DATA_OPERATION_CYCLE, message));
@@ -108,21 +111,73 @@ fn unless_complete(
 }
 
 /// The circle that an operation is in, for people.
-fn cycle(operations: &Operations, operation: &Operation, kind: OperationKind, key: &ObjectKey) -> Option<String> {
+fn circle(operations: &Operations, operation: &Operation) -> Option<String> {
+    let next = |id: &Id| {
+        let read = Operation::read(id.0, operations.object(id.0, &id.1)?).ok()?;
+        Some(awaited(&read))
+    };
     let own = (operation.kind, operation.key());
-    let mut chain = format!("{} {}", own.0, own.1);
-    let mut next = (kind, key.clone());
-    for _ in 0..LONGEST {
-        chain.push_str(&format!(" → {} {}", next.0, next.1));
-        if next == own {
-            return Some(chain);
+    let found = way(&own, awaited(operation), |id| next(id).unwrap_or_default())?;
+    let named: Vec<String> = found.iter().map(|(kind, key)| format!("{kind} {key}")).collect();
+    Some(named.join(" → "))
+}
+
+/// The operations that one waits for: the one before, and the one whose place it follows.
+fn awaited(operation: &Operation) -> Vec<Id> {
+    if !operation.awaits_other() || operation.status.phase.is_finished() {
+        return Vec::new();
+    }
+    let followed = operation.followed().map(|(_, followed)| followed);
+    operation.predecessor().into_iter().chain(followed).collect()
+}
+
+/// The way over what is `next` that leads from there back to there.
+fn way(own: &Id, first: Vec<Id>, next: impl Fn(&Id) -> Vec<Id>) -> Option<Vec<Id>> {
+    let mut before = BTreeMap::new();
+    let mut ahead: Vec<(Id, Id)> = first.into_iter().map(|id| (own.clone(), id)).collect();
+    while let Some((from, id)) = ahead.pop() {
+        if id == *own {
+            let back = std::iter::successors(Some(&from), |id| before.get(*id));
+            let mut way: Vec<Id> = [own].into_iter().chain(back).cloned().collect();
+            way.reverse();
+            return Some(way);
         }
-        let object = operations.object(next.0, &next.1)?;
-        let read = Operation::read(next.0, object).ok()?;
-        if !read.awaits_other() || read.status.phase.is_finished() {
-            return None;
+        if before.len() < MOST && !before.contains_key(&id) {
+            ahead.extend(next(&id).into_iter().map(|further| (id.clone(), further)));
+            before.insert(id, from);
         }
-        next = read.predecessor()?;
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn id(name: &str) -> Id {
+        (OperationKind::DataLoad, ObjectKey::new("ns", name))
+    }
+
+    #[rstest]
+    #[case::none("a>x x>y", None)]
+    #[case::itself("a>x a>a", Some("a a"))]
+    #[case::behind("a>x x>a", Some("a x a"))]
+    #[case::by_the_second("a>x a>b b>a", Some("a b a"))]
+    #[case::far("a>x x>y x>b b>c c>a", Some("a x b c a"))]
+    #[case::of_others("a>x x>y y>x", None)]
+    #[case::diamond("a>x a>y x>z y>z", None)]
+    fn circles_are_found_over_all_that_is_waited_for(#[case] edges: &str, #[case] expected: Option<&str>) {
+        let next = |from: &Id| -> Vec<Id> {
+            let edges = edges.split(' ').filter_map(|edge| edge.split_once('>'));
+            edges
+                .filter(|(start, _)| *start == from.1.name)
+                .map(|(_, end)| id(end))
+                .collect()
+        };
+        let found = way(&id("a"), next(&id("a")), next);
+        let names = found.map(|way| way.into_iter().map(|id| id.1.name).collect::<Vec<_>>().join(" "));
+        assert_eq!(names.as_deref(), expected);
+    }
 }
