@@ -62,6 +62,11 @@ impl Release {
         self.left.is_some()
     }
 
+    /// Whether what was not completed only puts back what the record says.
+    pub fn is_left_by_repair(&self) -> bool {
+        self.left == Some(Attempt::Repair)
+    }
+
     /// Whether this installation has written its record, for this runtime. What another record says
     /// may be anybody's who may write such objects: Fluid's, that of a user with `helm`, or a forged
     /// one.

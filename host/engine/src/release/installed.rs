@@ -15,6 +15,7 @@ pub struct Installed {
     revision: u32,
     next: u32,
     left: bool,
+    left_by_repair: bool,
     /// The record, if somebody else has written it.
     unsigned: Option<String>,
     adoption: Option<Adoption>,
@@ -44,6 +45,7 @@ impl Installed {
             adoption,
             next: release.next_revision(),
             left: release.is_left(),
+            left_by_repair: release.is_left_by_repair(),
             unsigned: (!release.is_signed()).then(|| release.place().object().to_owned()),
             ..Self::written(
                 release.values(),
@@ -86,6 +88,7 @@ impl Installed {
             revision,
             next: revision.saturating_add(1),
             left: false,
+            left_by_repair: false,
             unsigned: None,
             adoption: None,
             installer,
@@ -115,6 +118,11 @@ impl Installed {
     /// Whether an upgrade was begun after it that was not completed.
     pub fn is_left(&self) -> bool {
         self.left
+    }
+
+    /// Whether what was not completed only puts back what the record says.
+    pub fn is_left_by_repair(&self) -> bool {
+        self.left_by_repair
     }
 
     /// The name of its record, if somebody else than this installation has written it: what that says is

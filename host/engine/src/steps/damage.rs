@@ -30,6 +30,8 @@ pub enum Damage {
     Missing,
     /// An upgrade was begun and not completed.
     Unfinished,
+    /// A repair was begun and not completed.
+    Unrepaired,
     /// Somebody has changed these objects.
     Changed(Vec<Drift>),
 }
@@ -39,6 +41,7 @@ impl fmt::Display for Damage {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing => out.write_str("something was missing, and was put back"),
+            Self::Unrepaired => out.write_str("a repair that had been interrupted was completed"),
             Self::Unfinished => out.write_str("an upgrade that had been interrupted was completed or taken back"),
             Self::Changed(drifts) => {
                 let name = |drift: &Drift| {
@@ -52,12 +55,29 @@ impl fmt::Display for Damage {
     }
 }
 
+impl Damage {
+    /// What an attempt has left that was not completed.
+    pub(super) fn left_in(release: &Installed) -> Option<Self> {
+        let how = if release.is_left_by_repair() {
+            Self::Unrepaired
+        } else {
+            Self::Unfinished
+        };
+        release.is_left().then_some(how)
+    }
+
+    /// Whether all objects are those of the record, but for what is missing or was changed.
+    pub(super) fn is_of_one_revision(&self) -> bool {
+        !matches!(self, Self::Unfinished)
+    }
+}
+
 impl Request {
     /// Returns what is wrong with the objects of the release. A watch may lag behind an
     /// installation, so the API server is asked about each object that the watch does not show.
     pub(crate) async fn damage(&self, release: &Installed) -> Result<Option<Damage>, EngineError> {
-        if release.is_left() {
-            return Ok(Some(Damage::Unfinished));
+        if let Some(left) = Damage::left_in(release) {
+            return Ok(Some(left));
         }
         for (kind, name) in self.unseen(release) {
             if !self.is_there(kind, name).await? {

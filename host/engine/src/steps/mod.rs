@@ -19,6 +19,7 @@ mod migrate;
 mod node_labels;
 mod observe;
 mod reference;
+mod refused;
 mod release;
 mod repeated;
 mod rollout;

@@ -1,8 +1,6 @@
 //! Sync: keeps a bound dataset true to its cache system. The order is that of
 //! `docs/template-engine.md`, row by row.
 
-use std::time::Instant;
-
 use wasser_api::conditions::dataset as conditions;
 use wasser_api::dataset::DatasetPhase;
 use wasser_api::reasons::{dataset as reasons, events};
@@ -26,6 +24,22 @@ impl First {
             (Err(error), Some(first)) if first.is_wait() => self.0 = Some(error),
             (Err(error), Some(first)) => tracing::debug!(%error, %first, "something else failed as well"),
             (Ok(()), _) => {}
+        }
+    }
+}
+
+/// Why the release is not what the spec wants.
+struct Unfollowed {
+    error: EngineError,
+    /// Whether these are the values of the record, so that there are no others to go back to.
+    is_of_record: bool,
+}
+
+impl From<EngineError> for Unfollowed {
+    fn from(error: EngineError) -> Self {
+        Self {
+            error,
+            is_of_record: false,
         }
     }
 }
@@ -75,15 +89,20 @@ impl Request {
         } else {
             self.follow_spec(damage.as_ref()).await
         };
+        let (followed, is_of_record) = match followed {
+            Ok(applied) => (Ok(applied), false),
+            Err(unfollowed) => (Err(unfollowed.error), unfollowed.is_of_record),
+        };
         let may_repair = match &followed {
+            _ if is_of_record => false,
             Ok(applied) => !applied,
             Err(EngineError::Kube { .. } | EngineError::Repeated { .. }) => false,
             Err(error @ EngineError::Release { .. }) => error.refuses_release(),
             Err(_) => true,
         };
-        let damage = match damage {
-            None if followed.as_ref().is_err_and(EngineError::refuses_release) => self.half_upgraded().await,
-            damage => damage,
+        let damage = match &followed {
+            Err(error) if may_repair && error.refuses_release() => self.half_upgraded().await.or(damage),
+            _ => damage,
         };
         // What Fluid's values mean to another chart, nobody knows, and of a record of somebody else's
         // nobody knows what it makes of the release.
@@ -101,43 +120,18 @@ impl Request {
     async fn half_upgraded(&mut self) -> Option<Damage> {
         // Should it not be read now, the next reconcile finds it.
         let release = self.installed().await.ok().flatten();
-        release.filter(|release| release.is_left()).map(|_| Damage::Unfinished)
+        release.and_then(|release| Damage::left_in(&release))
     }
 
-    /// Writes what the release had before. If that is refused as well, it is not tried again at once.
+    /// Writes what the release had before. Where objects are of two revisions, and that is refused
+    /// as well, it is not tried again at once.
     async fn go_back(&mut self, values: &str, damage: &Damage) -> Result<(), EngineError> {
-        self.check_refused(values, Some(damage))?;
-        let outcome = self.upgrade(values, Some(damage)).await;
-        self.note_refusal(values, &outcome);
+        let outcome = self.write_unless_refused(values, Some(damage), true).await;
         outcome.map(drop)
     }
 
-    /// Fails if the API server has refused these values a short while ago.
-    fn check_refused(&self, values: &str, damage: Option<&Damage>) -> Result<(), EngineError> {
-        // What is missing may be what was in the way.
-        if matches!(damage, Some(Damage::Missing | Damage::Changed(_))) {
-            return Ok(());
-        }
-        let chart = self.plugin.chart_digest.to_string();
-        match self.shared.refusals.of(&self.uid, &chart, values, Instant::now()) {
-            Some(message) => Err(EngineError::StillRefused { message }),
-            None => Ok(()),
-        }
-    }
-
-    fn note_refusal(&self, values: &str, outcome: &Result<bool, EngineError>) {
-        if let Err(error) = outcome
-            && error.refuses_release()
-        {
-            let (chart, message) = (self.plugin.chart_digest.to_string(), error.to_string());
-            self.shared
-                .refusals
-                .note(&self.uid, &chart, values, message, Instant::now());
-        }
-    }
-
     /// Upgrades the release to what the spec wants now. Returns whether anything was applied.
-    async fn follow_spec(&mut self, damage: Option<&Damage>) -> Result<bool, EngineError> {
+    async fn follow_spec(&mut self, damage: Option<&Damage>) -> Result<bool, Unfollowed> {
         let values = self.desired().await?;
         let installed = self.installed().await?;
         let complete = self.complete(&values)?;
@@ -154,13 +148,14 @@ impl Request {
         if stays && (self.kept.is_some() || damage.is_none()) {
             return Ok(false);
         }
-        self.check_refused(&values, damage)?;
-        let outcome = self.upgrade(&values, damage).await;
-        self.note_refusal(&values, &outcome);
-        outcome
+        let written = self.write_unless_refused(&values, damage, stays).await;
+        written.map_err(|error| Unfollowed {
+            error,
+            is_of_record: stays,
+        })
     }
 
-    async fn upgrade(&mut self, values: &str, damage: Option<&Damage>) -> Result<bool, EngineError> {
+    pub(super) async fn upgrade(&mut self, values: &str, damage: Option<&Damage>) -> Result<bool, EngineError> {
         let workers = match damage {
             Some(_) => self.workers_again().await?,
             None => None,

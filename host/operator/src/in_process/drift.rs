@@ -11,7 +11,7 @@ use super::machine::guest;
 use super::machine::world::World;
 use super::scene::{OPERATOR, Operator, QUIET, Scene};
 
-const IMAGE: &str = "/spec/template/spec/containers/0/image";
+pub(super) const IMAGE: &str = "/spec/template/spec/containers/0/image";
 pub(super) const MODE: &str = "/spec/template/spec/containers/0/env/0/value";
 
 /// An operator that asks for nothing for this long has written what it puts off, such as labels of

@@ -4,8 +4,8 @@ use rstest::rstest;
 use serde_json::json;
 use wasser_test_api_server::{ApiServer, Effect, Failure, Fault};
 
-use super::drift::{Bound, MODE, patches_clients, writes_clients};
-use super::scene::QUIET;
+use super::drift::{Bound, IMAGE, MODE, patches_clients, writes_clients};
+use super::scene::{OPERATOR, QUIET};
 
 fn invalid() -> Failure {
     Failure::new(
@@ -66,5 +66,32 @@ async fn one_that_is_refused_half_way_is_taken_back_while_the_change_stays(#[cas
     bound.comes("ConfigMap", "demo-config", "/data/mode", "one").await;
     bound.comes("StatefulSet", "demo-worker", MODE, "one").await;
     bound.server().settled(QUIET).await;
+    bound.rests(2).await;
+}
+
+/// A repair puts back what the API server has taken before, so it is not left for minutes as a change
+/// is that was refused, and there is nothing else to go back to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repair_that_is_refused_for_a_while_is_tried_again_and_once_each_time() {
+    let bound = Bound::new().await;
+    bound.server().take_requests();
+    let fault = Fault::any().when(writes_clients).times(2);
+    let refused = bound.server().arm(fault, Effect::Answer(denied()));
+    bound.edit("DaemonSet", "demo-fuse", IMAGE, &json!("other"));
+    refused.hit(2).await;
+    bound.comes("DaemonSet", "demo-fuse", IMAGE, "demo").await;
+    bound.server().settled(QUIET).await;
+    let writes = bound.server().take_requests().of(OPERATOR).writes();
+    let of_clients: Vec<String> = writes
+        .0
+        .iter()
+        .map(wasser_test_api_server::Record::describe)
+        .filter(|write| write.contains("daemonsets") || write.contains("datasets"))
+        .collect();
+    // Between two attempts, the Dataset says why.
+    let attempts: Vec<usize> = (0..of_clients.len())
+        .filter(|at| of_clients[*at].ends_with("403"))
+        .collect();
+    assert!(attempts.windows(2).all(|pair| pair[1] > pair[0] + 1), "{of_clients:#?}");
     bound.rests(2).await;
 }
