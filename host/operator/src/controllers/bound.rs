@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use kube::api::DynamicObject;
+use kube::core::ApiResource;
 use kube::{Api, Client};
 use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, DatasetRuntime};
 use wasser_engine::{EngineError, Request, namesake};
@@ -100,21 +101,40 @@ async fn replace(request: &mut Request, field: &str, former: &str) -> Result<Nex
 ///
 /// # Errors
 /// The API server does not say it.
-pub async fn exists(client: &Client, bound: &DatasetRuntime) -> Result<bool, EngineError> {
-    let attempt = || {
-        format!(
-            "reading the {}runtime {}/{}",
-            bound.runtime_type, bound.namespace, bound.name
-        )
-    };
-    let resource = served::resource(client, |kind| served::is_of_type(kind, &bound.runtime_type)).await;
-    let Some(resource) = resource.map_err(EngineError::kube(attempt()))? else {
+async fn exists(client: &Client, bound: &DatasetRuntime) -> Result<bool, EngineError> {
+    let resource = resource(client, bound).await?;
+    exists_as(client, bound, resource.as_ref()).await
+}
+
+/// Returns how the API server serves the kind of the runtime; `None` if it does not.
+///
+/// # Errors
+/// The API server does not say it.
+pub(super) async fn resource(client: &Client, bound: &DatasetRuntime) -> Result<Option<ApiResource>, EngineError> {
+    let found = served::resource(client, |kind| served::is_of_type(kind, &bound.runtime_type)).await;
+    found.map_err(EngineError::kube(attempt(bound)))
+}
+
+/// The same as [`exists`] for a runtime whose kind is served like this.
+pub(super) async fn exists_as(
+    client: &Client,
+    bound: &DatasetRuntime,
+    resource: Option<&ApiResource>,
+) -> Result<bool, EngineError> {
+    let Some(resource) = resource else {
         return Ok(false);
     };
-    let api = Api::<DynamicObject>::namespaced_with(client.clone(), &bound.namespace, &resource);
+    let api = Api::<DynamicObject>::namespaced_with(client.clone(), &bound.namespace, resource);
     match api.get_metadata_opt(&bound.name).await {
         Ok(found) => Ok(found.is_some()),
         Err(kube::Error::Api(status)) if status.is_forbidden() => Ok(true),
-        Err(error) => Err(EngineError::kube(attempt())(error)),
+        Err(error) => Err(EngineError::kube(attempt(bound))(error)),
     }
+}
+
+fn attempt(bound: &DatasetRuntime) -> String {
+    format!(
+        "reading the {}runtime {}/{}",
+        bound.runtime_type, bound.namespace, bound.name
+    )
 }

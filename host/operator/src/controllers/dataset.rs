@@ -20,7 +20,8 @@ use wasser_api::{finalizers, labels, names};
 use wasser_engine::{EngineError, FIELD_MANAGER, RuntimeObject, Shared, namesake, write_dataset_status};
 
 use super::dataset_writes::{STALE, event, patch_metadata};
-use super::{bound, deletion, unserved};
+use super::deletion;
+use super::unserved::{self, Unserved};
 
 /// How long a Dataset may be without a runtime before its user learns of it: most are applied
 /// together.
@@ -32,9 +33,6 @@ const FIRST: Duration = Duration::from_secs(1);
 
 /// The wait for a runtime.
 const RUNTIME: &str = "runtime";
-
-/// When to look again for a runtime of a kind that nobody serves, and so nobody watches.
-const UNWATCHED: Duration = Duration::from_secs(600);
 
 /// What is known of the surroundings of a Dataset.
 pub struct Facts {
@@ -48,6 +46,8 @@ pub struct Facts {
     pub for_references: Option<ApiResource>,
     /// The operator's own namespace.
     pub namespace: String,
+    /// What is known of what nobody serves.
+    pub unserved: Arc<Unserved>,
 }
 
 /// Brings one Dataset to where its spec and its deletion timestamp want it.
@@ -134,7 +134,7 @@ pub async fn reconcile(mut dataset: Arc<Dataset>, shared: &Arc<Shared>, facts: F
         let Some(bound) = status.runtimes.first() else {
             return Ok(Action::await_change());
         };
-        if bound::exists(&shared.client, bound).await? {
+        if facts.unserved.has_runtime(&shared.client, bound).await? {
             return report_unserved(&dataset, shared, bound, &facts).await;
         }
         forget_runtime(&mut status);
@@ -165,13 +165,17 @@ async fn report_unserved(
         bound.runtime_type, facts.namespace
     );
     message.push_str(&unserved(shared, facts).await?);
-    event(shared, dataset, reasons::ERROR_PROCESS_DATASET, &message).await;
-    Ok(Action::requeue(UNWATCHED))
+    let uid = dataset.uid().unwrap_or_default();
+    // It goes on for as long as nobody does anything about it.
+    if facts.unserved.is_news(&uid, &message) {
+        event(shared, dataset, reasons::ERROR_PROCESS_DATASET, &message).await;
+    }
+    Ok(Action::requeue(unserved::again(&uid)))
 }
 
 /// Names the registrations that do not serve, if there are any: one of them may be meant.
 async fn unserved(shared: &Shared, facts: &Facts) -> Result<String, EngineError> {
-    let unserved = unserved::registrations(&shared.client, &facts.namespace).await?;
+    let unserved = facts.unserved.registrations(&shared.client, &facts.namespace).await?;
     if unserved.is_empty() {
         return Ok(String::new());
     }

@@ -23,6 +23,7 @@ use super::dataset::Facts;
 use super::kinds::Kinds;
 use super::next::{AFTER_PANIC, DEADLINE, DEBOUNCE, PANICKED};
 use super::runtime_index::RuntimeIndex;
+use super::unserved::Unserved;
 use super::watches;
 use super::{dataset, operations, runtime};
 use crate::context::Context;
@@ -180,7 +181,7 @@ async fn run_datasets(
         context.settings.namespace.clone(),
         context.health.supervisor.clone(),
     );
-    let is_complete = complete.clone();
+    let (is_complete, unserved) = (complete.clone(), Arc::<Unserved>::default());
     let reconcile = move |dataset: Arc<Dataset>, shared: Arc<Shared>| {
         let (metrics, supervisor) = (metrics.clone(), supervisor.clone());
         let bound = dataset.status.iter().flat_map(|status| &status.runtimes);
@@ -191,6 +192,7 @@ async fn run_datasets(
             runtimes_known: are_listed || is_complete.load(Ordering::Relaxed),
             for_references: references(&registry),
             namespace: namespace.clone(),
+            unserved: unserved.clone(),
         };
         async move {
             let timer = metrics.start_reconcile("Dataset");
