@@ -1,19 +1,21 @@
 //! The readiness probe of the node plugin. Any pod can connect, so it takes little, whoever asks.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use wasser_csi::Health;
 
-/// The most connections at a time.
-const CONNECTIONS: usize = 8;
+/// The most connections at a time. The kubelet's asks as soon as it is there, and is answered at once,
+/// so the oldest of so many is somebody's who does not ask.
+const CONNECTIONS: usize = 32;
 /// How long one may take.
-const LIMIT: Duration = Duration::from_secs(2);
+const LIMIT: Duration = Duration::from_secs(1);
 /// The most bytes of a request that are read: its first line.
 const REQUEST: usize = 512;
 /// Between two attempts after one that has failed for want of files, for example.
@@ -21,19 +23,27 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// Answers requests for `/readyz` until stopped.
 pub async fn serve(listener: TcpListener, health: Arc<Health>, stop: CancellationToken) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut open = VecDeque::<AbortHandle>::new();
     let accepting = async {
-        while let Ok(place) = places.clone().acquire_owned().await {
+        loop {
             let Ok((stream, _)) = listener.accept().await else {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             };
+            open.retain(|connection| !connection.is_finished());
+            if open.len() >= CONNECTIONS
+                && let Some(oldest) = open.pop_front()
+            {
+                oldest.abort();
+            }
             let health = health.clone();
-            tokio::spawn(async move {
+            let answered = tokio::spawn(async move {
                 // Whoever asks too slowly gets no answer.
                 drop(tokio::time::timeout(LIMIT, answer(stream, &health)).await);
-                drop(place);
             });
+            open.push_back(answered.abort_handle());
+            // Those who have asked are answered before the next ones come.
+            tokio::task::yield_now().await;
         }
     };
     tokio::select! { () = stop.cancelled() => {}, () = accepting => {} }
@@ -67,6 +77,8 @@ async fn answer(mut stream: TcpStream, health: &Health) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     #[tokio::test]
@@ -82,12 +94,17 @@ mod tests {
             stream.read_to_string(&mut text).await.unwrap();
             text
         };
-        let _silent = TcpStream::connect(address).await.unwrap();
+        let mut silent = Vec::new();
+        for _ in 0..3 * CONNECTIONS {
+            silent.push(TcpStream::connect(address).await.unwrap());
+        }
+        let began = Instant::now();
         let unready = ask("GET /readyz HTTP/1.1\r\n").await;
         assert!(
             unready.starts_with("HTTP/1.1 503 ") && unready.ends_with("starting"),
             "{unready}"
         );
+        assert!(began.elapsed() < LIMIT, "{:?}", began.elapsed());
         assert!(ask("GET /metrics HTTP/1.1\r\n").await.starts_with("HTTP/1.1 404 "));
         stop.cancel();
         served.await.unwrap();
