@@ -152,36 +152,60 @@ async fn a_component_of_the_first_version_loads_and_works() {
     assert!(!plugin.has_migration());
 }
 
-/// As for a component that takes more than a compilation may: this process stands for the child, and
-/// asks for the memory itself. The pool of the engine, which is gone by then, left some room.
-#[test]
-fn a_compilation_that_takes_too_much_memory_ends_its_own_process() {
-    const CHILD: &str = "WASSER_COMPILES";
-    if std::env::var_os(CHILD).is_none() {
-        let ended = std::process::Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "a_compilation_that_takes_too_much_memory_ends_its_own_process",
-                "--nocapture",
-            ])
-            .env(CHILD, "1")
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&ended.stdout) + String::from_utf8_lossy(&ended.stderr);
-        assert!(
-            said.contains("compiled") && said.contains("memory allocation of"),
-            "{said}"
-        );
-        assert!(!ended.status.success(), "{said}");
-        return;
-    }
+const CHILD: &str = "WASSER_COMPILES";
+
+/// Runs a test of this file in a process that stands for the child of the operator, and returns
+/// whether it ended well and what it said.
+fn in_child(test: &str, variables: &[(&str, &str)]) -> (bool, String) {
+    let ended = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(CHILD, "1")
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ended.stdout) + String::from_utf8_lossy(&ended.stderr);
+    (ended.status.success(), said.into_owned())
+}
+
+/// What the child does.
+fn compile_bounded() {
     let directory = tempfile::tempdir().unwrap();
     let (input, output) = (directory.path().join("in.wasm"), directory.path().join("out.cwasm"));
     std::fs::write(&input, Guest::default().build()).unwrap();
     PluginHost::precompile_file_bounded(&input, &output).unwrap();
     eprintln!("compiled {}", output.exists());
+}
+
+/// As for a component that takes more than a compilation may: this process stands for the child, and
+/// asks for the memory itself. The pool of the engine, which is gone by then, left some room.
+#[test]
+fn a_compilation_that_takes_too_much_memory_ends_its_own_process() {
+    if std::env::var_os(CHILD).is_none() {
+        let test = "a_compilation_that_takes_too_much_memory_ends_its_own_process";
+        let (ended_well, said) = in_child(test, &[]);
+        assert!(
+            said.contains("compiled true") && said.contains("memory allocation of"),
+            "{said}"
+        );
+        assert!(!ended_well, "{said}");
+        return;
+    }
+    compile_bounded();
     let many = vec![1_u8; 3 << 30];
     eprintln!("{} bytes were to be had", many.len());
+}
+
+/// Each thread of a compiler has a stack, and all stacks together would exceed the bound.
+#[test]
+fn a_node_with_many_processors_compiles_within_the_same_bound() {
+    if std::env::var_os(CHILD).is_none() {
+        let test = "a_node_with_many_processors_compiles_within_the_same_bound";
+        // As many threads as the compiler would start on such a node.
+        let (ended_well, said) = in_child(test, &[("RAYON_NUM_THREADS", "512")]);
+        assert!(ended_well && said.contains("compiled true"), "{said}");
+        return;
+    }
+    compile_bounded();
 }
 
 #[tokio::test]

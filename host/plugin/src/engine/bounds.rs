@@ -38,8 +38,8 @@ pub fn bound_process(size: u64) -> std::io::Result<()> {
     };
     let data = pages.saturating_mul(PAGE).saturating_add(memory(size));
     setrlimit(Resource::Data, limit(data))?;
-    // Of all processors together, of which there may be several, and no longer than anybody waits.
-    setrlimit(Resource::Cpu, limit(LONGEST.as_secs().saturating_mul(4)))?;
+    // One thread compiles, and nobody waits longer.
+    setrlimit(Resource::Cpu, limit(LONGEST.as_secs()))?;
     Ok(())
 }
 

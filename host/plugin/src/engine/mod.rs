@@ -137,7 +137,7 @@ impl PluginHost {
     /// # Errors
     /// A directory cannot be used, or wasmtime refuses its configuration.
     pub fn new(config: HostConfig) -> Result<Self, HostError> {
-        let wasmtime = new_engine()?;
+        let wasmtime = new_engine(wasmtime_config())?;
         let failed = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
         let linker = crate::sandbox::imports::linker(&wasmtime).map_err(failed)?;
         let cache = Cache::open(&config.cache_dir, &wasmtime)?.limited_to(config.compiled_bytes);
@@ -205,7 +205,11 @@ fn precompile(component: &Path, output: &Path, bound: fn(u64) -> std::io::Result
         reason,
     };
     let bytes = std::fs::read(component).map_err(|error| failed(error.to_string()))?;
-    let engine = new_engine()?;
+    // On one thread. Many would have a stack each on a node with many processors, which counts as
+    // memory of the process, and would take the processors from pods.
+    let mut config = wasmtime_config();
+    config.parallel_compilation(false);
+    let engine = new_engine(config)?;
     bound(bytes.len() as u64).map_err(|error| failed(format!("bounding the process: {error}")))?;
     let compiled = engine
         .precompile_component(&bytes)
@@ -213,9 +217,8 @@ fn precompile(component: &Path, output: &Path, bound: fn(u64) -> std::io::Result
     std::fs::write(output, compiled).map_err(|error| failed(format!("writing {}: {error}", output.display())))
 }
 
-fn new_engine() -> Result<Engine, HostError> {
+fn new_engine(mut config: Config) -> Result<Engine, HostError> {
     let failed = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
-    let mut config = config();
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
     match Engine::new(&config) {
         Ok(engine) => Ok(engine),
@@ -231,7 +234,7 @@ fn new_engine() -> Result<Engine, HostError> {
     }
 }
 
-fn config() -> Config {
+fn wasmtime_config() -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
