@@ -3,29 +3,21 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolume, PersistentVolumeClaim};
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use kube::api::{ApiResource, DynamicObject};
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use wasser_api::dataset::{Dataset, DatasetPhase, Reference};
-use wasser_api::{labels, names, pods};
+use wasser_api::{labels, names};
 
+use crate::copies;
+use crate::lookup::{LookupError, failed};
 use crate::needed::needed;
 use crate::serverful::DatasetUse;
 use crate::sidecar::Sidecar;
 use crate::templates::{Templates, Wanted};
 use crate::volume::Volume;
-
-/// The API server did not say what was asked of it.
-#[derive(Debug, thiserror::Error)]
-#[error("{action} failed: {reason}")]
-pub struct LookupError {
-    /// What was tried, on which object.
-    pub action: String,
-    /// Its words.
-    pub reason: String,
-}
 
 /// How a pod could mount a claim by itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -145,19 +137,6 @@ impl KubeDatasets {
         Ok(labels::dataset_id(namespace, name, &uid.unwrap_or_default()))
     }
 
-    /// A ConfigMap that the containers of a template need, and that a namespace has not.
-    async fn missing_config_map(&self, namespace: &str, template: &Value) -> Result<Option<String>, LookupError> {
-        let maps = Api::<ConfigMap>::namespaced(self.client.clone(), namespace);
-        for name in pods::required_config_maps(template) {
-            let found = maps.get_metadata_opt(&name).await;
-            let action = || format!("looking at the ConfigMap {namespace}/{name}");
-            if found.map_err(failed(action))?.is_none() {
-                return Ok(Some(name));
-            }
-        }
-        Ok(None)
-    }
-
     /// The runtime of a Dataset, or why this account cannot read runtimes of that kind: which kinds
     /// it may read is said when Wasser is installed.
     async fn runtime(&self, dataset: &Dataset) -> Result<Result<Option<DynamicObject>, String>, LookupError> {
@@ -246,14 +225,10 @@ impl Datasets for KubeDatasets {
                 format!("no fuse DaemonSet in the namespace {other} mounts the Dataset {name} at {fluid_path:?}");
             return Ok(Fuse::Without(what));
         };
-        // The operator copies those of the client into the namespaces of Datasets that refer to it.
         if other != namespace
-            && let Some(missing) = self.missing_config_map(namespace, &template).await?
+            && let Some(missing) = copies::missing(&self.client, namespace, &other, &template).await?
         {
-            let what = format!(
-                "the ConfigMap {missing} of the fuse DaemonSet of the Dataset {name} is not in the namespace \
-                 {namespace}"
-            );
+            let what = format!("{missing}, which the fuse DaemonSet of the Dataset {name} names");
             return Ok(Fuse::Without(what));
         }
         Ok(Fuse::Sidecar(Box::new(Sidecar {
@@ -303,14 +278,6 @@ fn describe(name: &str, dataset: &Dataset, runtime: Option<&Value>) -> DatasetUs
             .unwrap_or_default(),
         name: name.to_owned(),
         ..DatasetUse::default()
-    }
-}
-
-/// Says what was tried.
-pub fn failed(action: impl FnOnce() -> String) -> impl FnOnce(kube::Error) -> LookupError {
-    move |error| LookupError {
-        action: action(),
-        reason: error.to_string(),
     }
 }
 

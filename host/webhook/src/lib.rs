@@ -9,9 +9,11 @@
 
 pub mod affinity;
 pub mod certificates;
+mod copies;
 pub mod datasets;
 mod hooks;
 pub mod keeper;
+mod lookup;
 mod needed;
 mod pod;
 mod prefetcher;
@@ -24,7 +26,8 @@ mod templates;
 mod tls;
 mod volume;
 
-pub use datasets::{Datasets, Fuse, KubeDatasets, LookupError};
+pub use datasets::{Datasets, Fuse, KubeDatasets};
 pub use keeper::{Keeper, KeeperError};
+pub use lookup::LookupError;
 pub use server::{PATH, Server};
 pub use serverful::{DatasetUse, mutate};

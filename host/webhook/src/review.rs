@@ -8,7 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::datasets::{Datasets, Fuse, LookupError};
+use crate::datasets::{Datasets, Fuse};
+use crate::lookup::LookupError;
 use crate::serverful::{self, DatasetUse};
 use crate::sidecar::Sidecar;
 use crate::{pod, prefetcher, serverless};

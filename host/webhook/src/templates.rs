@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::sync::{Mutex, Semaphore};
 use wasser_api::labels;
 
-use crate::datasets::{LookupError, failed};
+use crate::lookup::{LookupError, failed};
 use crate::sidecar;
 
 /// The most DaemonSets that are read at a time, whole as they are.

@@ -80,6 +80,25 @@ async fn a_pod_gets_the_client_once_its_config_maps_are_in_its_namespace() {
         }
         other => unreachable!("{other:?}"),
     }
+    // One that the operator has copied for a Dataset of another namespace.
+    server.create(&json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "demo-script", "namespace": "default"},
+    }));
+    server.edit("ConfigMap", "team", "demo-script", |map| {
+        map["metadata"]["annotations"]["wasser.fluid.io/copy-of"] = json!("another/7");
+    });
+    let without = datasets.fuse_of("team", "far").await.unwrap();
+    assert!(
+        matches!(&without, Fuse::Without(why) if why.contains("a copy of another one than default/demo-script")),
+        "{without:?}"
+    );
+    let source = server.object("ConfigMap", "default", "demo-script").unwrap();
+    let version = format!("{}/1", source["metadata"]["uid"].as_str().unwrap());
+    server.edit("ConfigMap", "team", "demo-script", |map| {
+        map["metadata"]["annotations"]["wasser.fluid.io/copy-of"] = json!(version);
+    });
+    let found = datasets.fuse_of("team", "far").await.unwrap();
+    assert!(matches!(found, Fuse::Sidecar(_)), "{found:?}");
 }
 
 #[tokio::test]

@@ -21,26 +21,52 @@ impl Request {
     /// Copies what the clients of the other Dataset name of its release into the namespace of this
     /// one, and keeps it up to date. A ConfigMap of somebody else that has such a name stays as it
     /// is: it may be the one that Fluid has copied.
-    pub(super) async fn share_config(&self, other: &Dataset) -> Result<(), EngineError> {
+    ///
+    /// # Errors
+    /// In the answer: another reference needs the copy of another ConfigMap under such a name.
+    pub(super) async fn share_config(&self, other: &Dataset) -> Result<Option<EngineError>, EngineError> {
         let namespace = other.namespace().unwrap_or_default();
         if namespace == self.identity.namespace {
-            return Ok(());
+            return Ok(None);
         }
+        let mut taken = None;
         for name in self.config_of_clients(other, &namespace) {
             let Some(source) = self.shared.caches.config_map(&namespace, &name) else {
                 continue;
             };
             match self.find_copy(&name).await? {
                 None => self.copy(&namespace, &name, None).await?,
-                Some(copy) => {
-                    let owners = owners_to_write(&copy.metadata, &source.metadata, &self.sharer());
-                    if let Some(owners) = owners {
-                        self.copy(&namespace, &name, Some((&copy.metadata, owners))).await?;
+                Some(copy) => match compare(&copy.metadata, &source.metadata, &self.sharer()) {
+                    Copy::Stays => {}
+                    Copy::IsWritten(owners) => self.copy(&namespace, &name, Some((&copy.metadata, owners))).await?,
+                    Copy::IsOfAnother => {
+                        taken.get_or_insert_with(|| self.taken(&copy.metadata, &namespace, &name));
                     }
-                }
+                },
             }
         }
-        Ok(())
+        Ok(taken)
+    }
+
+    /// The complaint about a copy of another ConfigMap than the one in this namespace.
+    fn taken(&self, copy: &ObjectMeta, namespace: &str, name: &str) -> EngineError {
+        let maps = self.shared.caches.config_maps.state();
+        let shown = maps.iter().find(|map| map.uid().as_deref() == shown_by(copy));
+        let shown = shown.map_or_else(
+            || "another ConfigMap".to_owned(),
+            |map| format!("{}/{}", map.namespace().unwrap_or_default(), map.name_any()),
+        );
+        let owners = copy.owner_references.iter().flatten();
+        let owners: Vec<&str> = owners.map(|owner| owner.name.as_str()).collect();
+        EngineError::InvalidSpec {
+            field: format!("ConfigMap {}/{name}", self.identity.namespace),
+            message: format!(
+                "it is a copy of {shown}, which pods of the Datasets in this namespace ({}) need, and those of this \
+                    Dataset that mount by themselves need one of {namespace}/{name}: they start without a sidecar; use \
+                    another namespace for one of the Datasets",
+                owners.join(", ")
+            ),
+        }
     }
 
     /// This Dataset's runtime as one of the owners of a copy. None of them controls it: it goes with
@@ -128,26 +154,40 @@ impl Request {
     }
 }
 
-/// The owners of a copy once it is written for `own`. None if it is not written: it is as its source
-/// is, or it is somebody else's, or the copy of another ConfigMap of the same name.
-fn owners_to_write(copy: &ObjectMeta, source: &ObjectMeta, own: &OwnerReference) -> Option<Vec<OwnerReference>> {
-    let shown = copy.annotations.as_ref()?.get(labels::COPY_OF)?;
-    let of = shown.split('/').next().unwrap_or_default();
+/// What becomes of a ConfigMap under the name of a copy.
+#[derive(Debug, PartialEq)]
+enum Copy {
+    /// It is as its source is, or somebody else's.
+    Stays,
+    /// It is written, with these owners.
+    IsWritten(Vec<OwnerReference>),
+    /// Another reference needs it, as the copy of another ConfigMap of the same name.
+    IsOfAnother,
+}
+
+/// What becomes of `copy`, which `own` needs to be one of `source`.
+fn compare(copy: &ObjectMeta, source: &ObjectMeta, own: &OwnerReference) -> Copy {
+    let shown = copy.annotations.as_ref().and_then(|all| all.get(labels::COPY_OF));
     let mut owners = copy.owner_references.clone().unwrap_or_default();
-    if owners.iter().any(|owner| owner.api_version != own.api_version) {
-        return None;
+    if shown.is_none() || owners.iter().any(|owner| owner.api_version != own.api_version) {
+        return Copy::Stays;
     }
     if owners.iter().any(|owner| owner.uid == own.uid) {
-        if *shown == version(source) {
-            return None;
+        if shown == Some(&version(source)) {
+            return Copy::Stays;
         }
-    } else if source.uid.as_deref() == Some(of) {
+    } else if source.uid.as_deref() == shown_by(copy) {
         owners.push(own.clone());
     } else {
-        return None;
+        return Copy::IsOfAnother;
     }
     owners.iter_mut().for_each(|owner| owner.controller = Some(false));
-    Some(owners)
+    Copy::IsWritten(owners)
+}
+
+/// The UID of what a copy shows.
+fn shown_by(copy: &ObjectMeta) -> Option<&str> {
+    copy.annotations.as_ref()?.get(labels::COPY_OF)?.split('/').next()
 }
 
 /// Which version of an object a copy shows.
@@ -173,36 +213,46 @@ mod tests {
     }
 
     #[rstest]
-    #[case::as_its_source("source/7", vec![owner("own")], None)]
-    #[case::older("source/6", vec![owner("own")], Some(vec!["own"]))]
-    #[case::of_an_earlier_source("former/9", vec![owner("own")], Some(vec!["own"]))]
-    #[case::of_another_reference("source/7", vec![owner("first")], Some(vec!["first", "own"]))]
-    #[case::whose_reference_has_let_go("source/6", vec![], Some(vec!["own"]))]
-    #[case::of_another_source("other/7", vec![owner("first")], None)]
-    #[case::of_two_that_both_know_it("source/7", vec![owner("first"), owner("own")], None)]
-    #[case::of_somebody_else("source/7", vec![of_a_set()], None)]
+    #[case::as_its_source("source/7", vec![owner("own")], &[])]
+    #[case::older("source/6", vec![owner("own")], &["own"])]
+    #[case::of_an_earlier_source("former/9", vec![owner("own")], &["own"])]
+    #[case::of_another_reference("source/7", vec![owner("first")], &["first", "own"])]
+    #[case::whose_reference_has_let_go("source/6", vec![], &["own"])]
+    #[case::of_two_that_both_know_it("source/7", vec![owner("first"), owner("own")], &[])]
+    #[case::of_somebody_else("source/7", vec![of_a_set()], &[])]
+    #[case::of_another_source_for_somebody_else("other/7", vec![of_a_set()], &[])]
     fn a_copy_has_every_reference_to_its_source_as_its_owner(
         #[case] shown: &str,
         #[case] owners: Vec<Value>,
-        #[case] expected: Option<Vec<&str>>,
+        #[case] expected: &[&str],
     ) {
+        let written = match compared(shown, owners) {
+            Copy::IsWritten(owners) => owners,
+            Copy::Stays => Vec::new(),
+            Copy::IsOfAnother => unreachable!("it is a copy of the source"),
+        };
+        let uids: Vec<&str> = written.iter().map(|owner| owner.uid.as_str()).collect();
+        assert_eq!(uids, expected);
+        let controls = |owner: &OwnerReference| owner.controller == Some(true);
+        assert!(!written.iter().any(controls));
+    }
+
+    fn compared(shown: &str, owners: Vec<Value>) -> Copy {
         let meta = |value| serde_json::from_value::<ObjectMeta>(value).unwrap();
         let copy = meta(json!({"annotations": {labels::COPY_OF: shown}, "ownerReferences": owners}));
         let source = meta(json!({"uid": "source", "resourceVersion": "7"}));
-        let own = serde_json::from_value(owner("own")).unwrap();
-        let written = owners_to_write(&copy, &source, &own);
-        let uids = written
-            .as_ref()
-            .map(|owners| owners.iter().map(|owner| owner.uid.as_str()).collect::<Vec<_>>());
-        assert_eq!(uids, expected);
-        let controls = |owner: &OwnerReference| owner.controller == Some(true);
-        assert!(!written.iter().flatten().any(controls));
+        compare(&copy, &source, &serde_json::from_value(owner("own")).unwrap())
+    }
+
+    #[test]
+    fn a_copy_of_another_source_is_not_taken_from_the_reference_that_needs_it() {
+        assert_eq!(compared("other/7", vec![owner("first")]), Copy::IsOfAnother);
     }
 
     #[test]
     fn a_config_map_that_is_not_a_copy_stays() {
         let own = serde_json::from_value(owner("own")).unwrap();
         let source = ObjectMeta::default();
-        assert_eq!(owners_to_write(&ObjectMeta::default(), &source, &own), None);
+        assert_eq!(compare(&ObjectMeta::default(), &source, &own), Copy::Stays);
     }
 }

@@ -58,8 +58,9 @@ impl Request {
         self.may_refer(&other, reference).await?;
         self.register(&other, reference).await?;
         let outdated = self.keep_linked_volume(&dataset, &other, reference).await?;
-        self.share_config(&other).await?;
-        let complaint = self.take_complaint(self.refused || outdated.is_some());
+        let taken = self.share_config(&other).await?;
+        let wrong = outdated.or(taken);
+        let complaint = self.take_complaint(self.refused || wrong.is_some());
         let operations = std::mem::take(&mut self.dataset_status.operation_ref);
         self.dataset_status = status;
         self.dataset_status.operation_ref = operations;
@@ -84,8 +85,8 @@ impl Request {
         self.runtime_status = other_status.unwrap_or_default();
         self.runtime_status.mounts = mounts;
         // All else is as it has to be, and shown with it.
-        self.attended |= outdated.is_some();
-        outdated.map_or(Ok(()), Err)
+        self.attended |= wrong.is_some();
+        wrong.map_or(Ok(()), Err)
     }
 
     /// The condition by which this Dataset shows what is wrong with itself, while something is.

@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 use wasser_api::ObjectKey;
-use wasser_api::dataset::Dataset;
+use wasser_api::dataset::{Dataset, Reference};
 use wasser_api::{labels, names};
 use wasser_chart::Driver;
 use wasser_engine::{
@@ -78,6 +78,14 @@ pub fn start(
         Some(ObjectKey::new(claim.namespace()?, claim.name_any()))
     };
     let to_runtimes = || (change_bus.clone(), Audience::Runtimes, process.clone());
+    let referring = datasets.clone();
+    let owners_of_map = move |map: &PartialObjectMeta<ConfigMap>, deleted| {
+        let mut concerned = owners(map, deleted);
+        if deleted && map.annotations().contains_key(labels::COPY_OF) {
+            concerned.extend(references_in(&referring, &map.namespace().unwrap_or_default()));
+        }
+        concerned
+    };
     Arc::new(Caches {
         stateful_sets: workloads::<StatefulSet>(client, &ours, change_bus, &process),
         daemon_sets: workloads::<DaemonSet>(client, &ours, change_bus, &process),
@@ -97,7 +105,7 @@ pub fn start(
         config_maps: store(
             watcher(Api::<PartialObjectMeta<ConfigMap>>::all(client.clone()), ours),
             to_runtimes(),
-            owners,
+            owners_of_map,
         ),
         nodes: nodes(client, change_bus, &process),
         datasets,
@@ -345,6 +353,19 @@ fn owners(object: &impl ResourceExt, _deleted: bool) -> Vec<ObjectKey> {
     let owners = object.owner_references().iter();
     let runtimes = owners.filter(|owner| owner.api_version == wasser_api::API_VERSION);
     runtimes.map(|owner| ObjectKey::new(&namespace, &owner.name)).collect()
+}
+
+/// The Datasets of a namespace that refer to others. A copy that one of them has needed leaves its name
+/// to those of the others.
+fn references_in(datasets: &Store<Dataset>, namespace: &str) -> Vec<ObjectKey> {
+    let refers = |dataset: &&Arc<Dataset>| {
+        dataset.namespace().as_deref() == Some(namespace) && !matches!(Reference::of(&dataset.spec.mounts), Ok(None))
+    };
+    let all = datasets.state();
+    all.iter()
+        .filter(refers)
+        .map(|dataset| ObjectKey::of(&**dataset))
+        .collect()
 }
 
 /// The datasets that a volume `<namespace>-<name>` may belong to: both parts may contain dashes.
