@@ -8,7 +8,7 @@ use wasser_sdk::{Context, Error, Result};
 use crate::fuse;
 use crate::input::{Component, Spec};
 use crate::parts::Parts;
-use crate::properties::{jvm_options, of_component, secret};
+use crate::properties::{addresses, jvm_options, of_component, secret};
 use crate::ufs;
 use crate::volumes;
 
@@ -44,11 +44,6 @@ pub fn master(parts: &Parts<'_>) -> Result<Value> {
             .entry("alluxio.master.journal.init.from.backup".into())
             .or_insert(journal);
         pod["restore"] = json!({"enabled": true, "path": backup.directory, "pvcName": backup.claim});
-        if let Some(node) = &backup.node {
-            let mut selector = component.node_selector.clone();
-            selector.insert("kubernetes.io/hostname".into(), node.clone());
-            pod["nodeSelector"] = json!(selector);
-        }
     }
     pod["properties"] = json!(properties);
     pod["jvmOptions"] = json!(jvm_options("master.", &component.jvm_options, MASTER_JVM)?);
@@ -72,10 +67,30 @@ pub fn master(parts: &Parts<'_>) -> Result<Value> {
         .node_affinity
         .as_ref()
         .and_then(|affinity| affinity.get("required"));
-    if let (true, Some(required)) = (on_nodes, required) {
+    let required = required.filter(|_| on_nodes).cloned();
+    let required = match parts.backup.and_then(|backup| backup.node.as_deref()) {
+        Some(node) => Some(on_node(required, node)),
+        None => required,
+    };
+    if let Some(required) = required {
         pod["affinity"] = json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}});
     }
     Ok(pod)
+}
+
+/// Returns what of a node affinity is left on the node of this name. Its label with the name of the
+/// host may be another one.
+fn on_node(required: Option<Value>, node: &str) -> Value {
+    let terms = required.as_ref().and_then(|required| required.get("nodeSelectorTerms"));
+    let terms = terms.and_then(Value::as_array).filter(|terms| !terms.is_empty());
+    let mut terms = terms.cloned().unwrap_or_else(|| vec![json!({})]);
+    for term in terms.iter_mut().filter_map(Value::as_object_mut) {
+        let fields = term.get("matchFields").and_then(Value::as_array);
+        let mut fields = fields.cloned().unwrap_or_default();
+        fields.push(json!({"key": "metadata.name", "operator": "In", "values": [node]}));
+        term.insert("matchFields".into(), fields.into());
+    }
+    json!({"nodeSelectorTerms": terms})
 }
 
 /// Returns the directory of the node that a master shares with the pod of a backup.
@@ -148,7 +163,11 @@ pub fn fuse(parts: &Parts<'_>) -> Result<Value> {
     if component.clean_policy == CleanPolicy::OnFuseChanged {
         pod["showGeneration"] = true.into();
     }
-    pod["properties"] = json!(of_component("fuse", &component.properties)?);
+    let mut properties = of_component("fuse", &component.properties)?;
+    if let Some((name, addresses)) = addresses(ctx, parts.ports, parts.masters) {
+        properties.entry(name).or_insert(addresses);
+    }
+    pod["properties"] = json!(properties);
     pod["jvmOptions"] = json!(jvm_options("fuse.", &component.jvm_options, FUSE_JVM)?);
     let field = "AlluxioRuntime.spec.fuse.resources";
     pod["resources"] = json!(component.resources.see_cache(parts.tiers.memory()).values(field)?);

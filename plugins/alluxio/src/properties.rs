@@ -7,13 +7,16 @@ use serde_json::{Value, json};
 use wasser_sdk::{Context, Error, Result, SecretKeySelector};
 
 use crate::input::Spec;
-use crate::members;
+use crate::members::{self, JOB_MEMBERS, MEMBERS};
 use crate::mounts::{LOCAL_ROOT, Mounts};
 use crate::ports::Ports;
 use crate::text;
 use crate::tiers::Tiers;
 
 type Properties = BTreeMap<String, String>;
+
+/// Where clients find the masters, if they are not those that the members of the journal are.
+const ADDRESSES: &str = "alluxio.master.rpc.addresses";
 
 /// What every Alluxio gets whose user does not say otherwise.
 const DEFAULTS: &[(&str, &str)] = &[
@@ -121,16 +124,11 @@ pub fn of(ctx: &Context<Spec>, mounts: &Mounts, tiers: &Tiers, ports: &Ports, ma
         if masters > 1 { "EMBEDDED" } else { "UFS" },
     );
     if masters > 1 {
-        let port = ports.get("master", "embedded").unwrap_or_default();
-        let addresses: Vec<String> = (0..masters)
-            .map(|at| format!("{}-master-{at}:{port}", ctx.name))
-            .collect();
-        default("alluxio.master.embedded.journal.addresses", &addresses.join(","));
-        let port = ports.get("jobMaster", "embedded").unwrap_or_default();
-        let addresses: Vec<String> = (0..masters)
-            .map(|at| format!("{}-master-{at}:{port}", ctx.name))
-            .collect();
-        default("alluxio.job.master.embedded.journal.addresses", &addresses.join(","));
+        for (name, component) in [(MEMBERS, "master"), (JOB_MEMBERS, "jobMaster")] {
+            let port = ports.get(component, "embedded").unwrap_or_default();
+            let each = (0..masters).map(|at| format!("{}-master-{at}:{port}", ctx.name));
+            default(name, &each.collect::<Vec<String>>().join(","));
+        }
     }
     if !tiers.reach_clients() {
         default("alluxio.user.short.circuit.enabled", "false");
@@ -161,6 +159,18 @@ pub fn of(ctx: &Context<Spec>, mounts: &Mounts, tiers: &Tiers, ports: &Ports, ma
     DEFAULTS.iter().for_each(|(name, value)| default(name, value));
     members::keep(ctx, &mut all)?;
     Ok(all)
+}
+
+/// Returns where clients find several masters, from any namespace: masters are called by the names
+/// of their pods, which only the runtime's own namespace knows. `None` if the user says it.
+pub fn addresses(ctx: &Context<Spec>, ports: &Ports, masters: u32) -> Option<(String, String)> {
+    let properties = &ctx.runtime.spec.properties;
+    if masters <= 1 || [ADDRESSES, MEMBERS].iter().any(|name| properties.contains_key(*name)) {
+        return None;
+    }
+    let port = ports.get("master", "rpc")?;
+    let each = (0..masters).map(|at| format!("{}-master-{at}.{}:{port}", ctx.name, ctx.namespace));
+    Some((ADDRESSES.to_owned(), each.collect::<Vec<String>>().join(",")))
 }
 
 /// Refuses an address that cannot be a property; elsewhere than at the root, it can be an argument.

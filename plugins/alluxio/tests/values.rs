@@ -5,7 +5,7 @@
 
 mod support;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use support::KIT;
 use wasser_alluxio::Alluxio;
 use wasser_sdk::Implement;
@@ -39,6 +39,62 @@ fn a_quota_in_steps_of_1000_has_room_for_what_alluxio_makes_of_it() {
     };
     assert_eq!(limit(0), Ok(2 << 30));
     assert_eq!(limit(1), Ok(110 << 30));
+}
+
+/// The name of a node is not always the one in its label.
+#[test]
+fn a_master_that_starts_from_a_directory_of_a_node_is_on_that_node() {
+    let required = |mounts: Value, runtime: Value| {
+        let zone = json!({"key": "zone", "operator": "In", "values": ["a"]});
+        let terms = json!([{"matchExpressions": [zone]}, {"matchFields": [{"key": "metadata.name", "operator": "In",
+            "values": ["other"]}]}]);
+        let dataset = json!({
+            "mounts": mounts, "nodeAffinity": {"required": {"nodeSelectorTerms": terms}},
+            "dataRestoreLocation": {"path": "local:///backup", "nodeName": "node-1"},
+        });
+        let values = support::values(&KIT.pair(dataset, runtime)).unwrap();
+        let selector = values["master"]["nodeSelector"].clone();
+        let at = "/master/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms";
+        (selector, values.pointer(at).unwrap().clone())
+    };
+    let node = json!({"key": "metadata.name", "operator": "In", "values": ["node-1"]});
+    let gpu = json!({"gpu": "true"});
+    let stores = json!([{"mountPoint": "s3://bucket", "name": "bucket"}]);
+    assert_eq!(
+        required(stores, json!({"master": {"nodeSelector": gpu}})),
+        (gpu, json!([{"matchFields": [node]}]))
+    );
+    // A directory of nodes is on those that the Dataset names.
+    let directories = json!([{"mountPoint": "local:///data", "name": "data"}]);
+    let (_, terms) = required(directories, json!({}));
+    assert_eq!(terms[0]["matchExpressions"][0]["key"], "zone");
+    assert_eq!(terms[0]["matchFields"], json!([node]));
+    assert_eq!(terms[1]["matchFields"][0]["values"][0], "other");
+    assert_eq!(terms[1]["matchFields"][1], node);
+}
+
+#[test]
+fn clients_find_several_masters_from_any_namespace() {
+    let mounts = json!({"mounts": [{"mountPoint": "s3://bucket", "name": "bucket"}]});
+    let found = |runtime: Value| {
+        let values = support::values(&KIT.pair(mounts.clone(), runtime)).unwrap();
+        let addresses = &values["fuse"]["properties"]["alluxio.master.rpc.addresses"];
+        addresses.as_str().map(str::to_owned)
+    };
+    let container = json!({"replicas": 3, "networkMode": "ContainerNetwork"});
+    assert_eq!(
+        found(json!({"master": container})).as_deref(),
+        Some("demo-master-0.default:19998,demo-master-1.default:19998,demo-master-2.default:19998")
+    );
+    assert_eq!(found(json!({})), None);
+    // What the user says counts.
+    for name in [
+        "alluxio.master.rpc.addresses",
+        "alluxio.master.embedded.journal.addresses",
+    ] {
+        let runtime = json!({"master": container, "properties": {name: "a:1,b:1,c:1"}});
+        assert_eq!(found(runtime), None);
+    }
 }
 
 #[test]
