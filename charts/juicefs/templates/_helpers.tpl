@@ -107,7 +107,24 @@ set -e
 {{ . }}
 {{- end }}
 {{- with .Values.configs.quotaCmd }}
-{{ . }}
+limit() {
+  {{ . }} "$@" 2>&1
+}
+said=$(limit) && code=0 || code=$?
+printf '%s\n' "$said"
+case "$code $said" in
+  "0 "*) ;;
+  *[Nn]"o such file or directory"*)
+    # The mount makes a directory that is not there; a JuiceFS that knows `--create` does so before.
+    if ! limit --create; then
+      (for turn in $(seq 60); do
+        sleep 5
+        if limit; then break; fi
+      done) &
+    fi
+    ;;
+  *) exit "$code" ;;
+esac
 {{- end }}
 # A client before this one that has not ended yet would unmount what it finds at the path, this one's mount included. So a client holds the directory
 # until it has ended, which the kernel sees to; images without flock go without.

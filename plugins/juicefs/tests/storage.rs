@@ -42,6 +42,38 @@ fn made() -> Vec<Value> {
     support::pair(mount, json!({}), json!({}))
 }
 
+const MISSING: &str = "if [ ! -e made ]; then echo '<FATAL>: no such file or directory'; exit 1; fi";
+
+/// A quota of a directory that is not there yet.
+#[rstest]
+#[case::there("", &[""], true)]
+#[case::made_for_it(&format!("case $* in *--create) touch made ;; esac; {MISSING}"), &["", " --create"], true)]
+#[case::refused("echo 'Permission denied'; exit 1", &[""], false)]
+#[tokio::test]
+async fn a_quota_needs_no_directory_to_be_there(#[case] set: &str, #[case] asked: &[&str], #[case] mounted: bool) {
+    let mount = json!({"mountPoint": "juicefs:///team-a",
+        "options": {"storage": "minio", "bucket": "http://minio:9000/b", "quota": "2Gi"}});
+    let script = script(&support::pair(mount, json!({}), json!({})), "script.sh")
+        .await
+        .unwrap();
+    for shell in &script.shells {
+        let mut sandbox = Sandbox::new(ROOTS);
+        sandbox.set("METAURL", "redis://r");
+        sandbox.program_at(CLI, &format!("if [ \"$1\" = quota ]; then :; {set}\nfi"));
+        sandbox.program_at(CLIENT, "");
+        sandbox.program("flock", "");
+        std::fs::create_dir_all(sandbox.path(MOUNT)).unwrap();
+        let ran = sandbox.run(&script, shell, &[]);
+        let asks: Vec<String> = ran.of("juicefs").iter().map(|words| words.join(" ")).collect();
+        let quotas: Vec<&String> = asks.iter().filter(|words| words.contains("quota set")).collect();
+        assert_eq!(quotas.len(), asked.len(), "{ran:?}");
+        let mut ends = quotas.iter().zip(asked);
+        assert!(ends.all(|(words, end)| words.ends_with(&format!("--capacity 2{end}"))), "{ran:?}");
+        let done = (ran.of("mount.juicefs").len(), ran.code == 0);
+        assert_eq!(done, (usize::from(mounted), mounted), "{ran:?}");
+    }
+}
+
 fn writeback(more: Value) -> Vec<Value> {
     let runtime = wasser_testkit::merge(json!({"fuse": {"options": {"writeback": ""}}}), more);
     support::pair(json!({}), json!({"accessModes": ["ReadWriteMany"]}), runtime)
