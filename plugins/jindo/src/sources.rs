@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use wasser_sdk::spec::free_name;
-use wasser_sdk::{Context, Error, Mount, Result};
+use wasser_sdk::{Context, DatasetSpec, Error, Mount, Result};
 
 use crate::cache_sets;
 use crate::credentials::Credentials;
@@ -55,8 +55,25 @@ impl Sources {
             }
             sources.add(ctx, mount, &field, path)?;
         }
+        sources.check_shared(dataset)?;
         sources.part();
         Ok(sources)
+    }
+
+    /// Refuses a shared secret that no mount would use. A runtime with a token uses none of them.
+    fn check_shared(&self, dataset: &DatasetSpec) -> Result<()> {
+        let is_used = |option: &str| {
+            let mut mounts = dataset.mounts.iter();
+            mounts.any(|mount| is_for(option, scheme(&mount.mount_point)))
+        };
+        let mut shared = dataset.shared_encrypt_options.iter();
+        match shared.find(|option| !self.credentials.token && !is_used(&option.name)) {
+            None => Ok(()),
+            Some(option) => {
+                let message = format!("`{}` is for no store that the Dataset mounts; take it out", option.name);
+                Err(Error::invalid("Dataset.spec.sharedEncryptOptions", message))
+            }
+        }
     }
 
     fn add(&mut self, ctx: &Context<Spec>, mount: &Mount, field: &str, path: String) -> Result<()> {
@@ -67,7 +84,12 @@ impl Sources {
             .split_once("://")
             .ok_or_else(|| wrong("has no scheme; write oss://bucket/path"))?;
         let options = dataset.options_of(mount);
-        let secrets = dataset.encrypt_options_of(mount);
+        let mut secrets = dataset.encrypt_options_of(mount);
+        // A pair that all mounts share is for those of its store, and others need none.
+        secrets.retain(|name, _| {
+            let mut own = mount.encrypt_options.iter();
+            own.any(|option| option.name == *name) || is_for(name, scheme)
+        });
         let bucket = rest.split('/').next().unwrap_or_default();
         let name = name(&path);
         let mut target = mount.mount_point.clone();
@@ -213,6 +235,16 @@ fn name(path: &str) -> String {
 /// Returns where the pods mount the volume of a `pvc://` or `local://` mount.
 fn directory(name: &str) -> String {
     format!("/underFSStorage/{name}")
+}
+
+fn scheme(point: &str) -> &str {
+    point.split_once("://").map_or("", |(scheme, _)| scheme)
+}
+
+/// Reports whether an option is one of the stores of a scheme.
+fn is_for(option: &str, scheme: &str) -> bool {
+    let rest = option.strip_prefix("fs.").and_then(|rest| rest.strip_prefix(scheme));
+    rest.is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// Returns where a mount appears: an absolute path wins over the name.

@@ -46,6 +46,29 @@ fn a_mount_that_cannot_work(#[case] mount: Value, #[case] field: &str, #[case] r
     assert!(message.contains(remedy), "{message}");
 }
 
+fn shared(names: &[&str], points: &[&str]) -> Vec<Value> {
+    let option = |name: &&str| json!({"name": name, "valueFrom": {"secretKeyRef": {"name": "keys", "key": "k"}}});
+    let mount = |(at, point): (usize, &&str)| {
+        json!({"mountPoint": point, "name": format!("m{at}"), "options": {"fs.oss.endpoint": "e"}})
+    };
+    let mounts: Vec<Value> = points.iter().enumerate().map(mount).collect();
+    let options: Vec<Value> = names.iter().map(option).collect();
+    support::KIT.pair(json!({"mounts": mounts, "sharedEncryptOptions": options}), json!({}))
+}
+
+#[test]
+fn shared_keys_are_those_of_the_mounts_whose_store_they_are_for() {
+    let oss = ["fs.oss.accessKeyId", "fs.oss.accessKeySecret"];
+    let s3 = ["fs.s3.accessKeyId", "fs.s3.accessKeySecret"];
+    let points = ["oss://bucket", "s3://other", "pvc://labels", "https://mirror"];
+    support::values(&shared(&[oss, s3].concat(), &points)).unwrap();
+    let values = support::values(&shared(&oss, &["oss://bucket", "pvc://labels", "hdfs://name:8020/"])).unwrap();
+    assert_eq!(values["secretProjections"].as_array().unwrap().len(), 2, "{values}");
+    let (field, message) = wasser_testkit::refusal(support::values(&shared(&s3, &["oss://bucket"])));
+    assert_eq!(field, "Dataset.spec.sharedEncryptOptions");
+    assert!(message.contains("fs.s3.accessKeyId"), "{message}");
+}
+
 /// Two directories of one bucket, each with its own keys.
 fn with_keys(first: &str, second: &str) -> Vec<Value> {
     let key = |name: &str, secret: &str, key: &str| {
