@@ -33,6 +33,7 @@ pub fn args(ctx: &Context<Spec>, tag: &str) -> Result<Vec<String>> {
     for arg in args.iter_mut().filter(|arg| arg.starts_with(OPTIONS)) {
         let mut options: Vec<String> = arg.trim_start_matches(OPTIONS).split(',').map(str::to_string).collect();
         options.retain(|option| !option.is_empty());
+        let allows = options.iter().any(|option| option.starts_with("allow_"));
         let mut default = |option: &str, value: &str| {
             let given = options
                 .iter()
@@ -49,7 +50,10 @@ pub fn args(ctx: &Context<Spec>, tag: &str) -> Result<Vec<String>> {
         if only_web {
             default("max_readahead", "0");
         }
-        default("allow_other", "");
+        // Beside `allow_root`, FUSE refuses it.
+        if !allows {
+            default("allow_other", "");
+        }
         if let Some(owner) = &dataset.owner {
             default("uid", &owner.uid.to_string());
             default("gid", &owner.gid.to_string());

@@ -214,7 +214,8 @@ pub fn place(mount: &Mount) -> String {
 }
 
 fn path(field: &str, mount: &Mount) -> Result<String> {
-    if mount.path.is_empty() {
+    // As in Fluid, a path that is not absolute is none.
+    if !mount.path.starts_with('/') {
         let path = format!("/{}", mount.name.trim_matches('/'));
         text::check_path(&format!("{field}.name"), &path)?;
         return Ok(path);

@@ -21,7 +21,6 @@ fn mounts() -> Value {
     "another mount is at `/` as well")]
 #[case::root_of_words(json!([{"mountPoint": "s3://a/b c"}]), "mounts[mountPoint]",
     "or give the mount a name or a path")]
-#[case::relative(json!([{"mountPoint": "s3://b", "path": "b"}]), "mounts[0].path", "begin it with `/`")]
 #[case::upwards(json!([{"mountPoint": "local:///data/../etc", "name": "b"}]), "mounts[0].mountPoint", "contains `..`")]
 #[case::claim(json!([{"mountPoint": "pvc://", "name": "b"}]), "mounts[0].mountPoint", "names no claim")]
 #[case::twice(json!([{"mountPoint": "s3://a", "name": "x"}, {"mountPoint": "s3://b", "path": "/x"}]), "mounts[1]",

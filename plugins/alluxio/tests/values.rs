@@ -98,6 +98,22 @@ fn clients_find_several_masters_from_any_namespace() {
 }
 
 #[test]
+fn a_client_that_only_root_may_use_is_not_opened_to_others() {
+    let mount = json!({"mounts": [{"mountPoint": "s3://bucket", "name": "bucket"}]});
+    let args = json!({"fuse": {"args": ["fuse", "--fuse-opts=kernel_cache,ro,allow_root"]}});
+    let values = support::values(&KIT.pair(mount, args)).unwrap();
+    assert_eq!(values["fuse"]["args"][1], "--fuse-opts=kernel_cache,ro,allow_root");
+}
+
+#[test]
+fn a_path_that_is_not_absolute_is_none() {
+    let mount = json!({"mounts": [{"mountPoint": "s3://bucket/data", "name": "data", "path": "elsewhere"}]});
+    let values = support::values(&KIT.pair(mount, json!({}))).unwrap();
+    let named = json!({"mounts": [{"mountPoint": "s3://bucket/data", "name": "data"}]});
+    assert_eq!(values, support::values(&KIT.pair(named, json!({}))).unwrap());
+}
+
+#[test]
 fn a_runtime_without_replicas_has_no_workers() {
     let roles = Alluxio::describe().roles;
     let workers: Vec<_> = roles.iter().filter(|role| role.name == "worker").collect();
