@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::Store;
-use wasmtime::component::Resource;
+use wasmtime::component::{self, Resource};
 use wasser_api::ObjectKey;
 
 use crate::backend::Backend;
 use crate::bindings::migration::Origin;
 use crate::bindings::types::{CacheState, Description, Error, StorageStats, UfsChange};
-use crate::bindings::{context, implement, migration, operations};
+use crate::bindings::{context, implement};
 use crate::context::Context;
 use crate::plugin::answer::{Answer, check};
 use crate::plugin::conversation::Conversation;
@@ -47,9 +47,10 @@ pub struct Instance {
 
 struct Instantiated {
     store: Store<StoreData>,
+    /// The component's instance. The functions of interfaces that few calls are for are looked up
+    /// when they are called: to check their types takes a part of each instantiation.
+    exports: component::Instance,
     implement: implement::Guest,
-    operations: Option<operations::Guest>,
-    migration: Option<migration::Guest>,
     _slot: OwnedSemaphorePermit,
     _place: OwnedSemaphorePermit,
 }
@@ -170,19 +171,17 @@ impl Instance {
     /// Returns the chart values of a data operation's job, a JSON object. `kind` is the kind of the
     /// operation, `operation` the object as JSON.
     pub async fn data_operation(&mut self, ctx: &Context, kind: &str, operation: &str) -> CallResult<String> {
-        if self.pre.operations.is_none() {
+        let Some(operations) = self.pre.operations.clone() else {
             return Err(CallError::NotExported {
                 site: Box::new(self.pre.site("data-operation", &self.scope)),
                 interface: "operations",
             });
-        }
+        };
         let operation = operation.to_owned();
         let facts = self.facts(ctx);
         converse!(self, "data-operation", guest => async {
             guest.store.data_mut().context = Some(facts.clone());
-            let Some(operations) = &guest.operations else {
-                return Err(wasmtime::Error::msg("the interface `operations` was not found"));
-            };
+            let operations = operations.load(&mut guest.store, &guest.exports)?;
             operations.call_data_operation(&mut guest.store, lent(), kind, &operation).await
         })
     }
@@ -196,16 +195,14 @@ impl Instance {
     /// Returns the values that this version counts as installed where another one has installed these.
     /// A plugin that exports no such function reads them as they are.
     pub async fn migrate(&mut self, installed: &str, from: &Origin) -> CallResult<String> {
-        if self.pre.migration.is_none() {
+        let Some(migration) = self.pre.migration.clone() else {
             return Ok(Err(Error::NotSupported));
-        }
+        };
         let (began, installed) = (Instant::now(), installed.to_owned());
         let outcome: CallResult<String> = async {
             let conversation = Conversation::new(self.limit("migrate"), &self.jobs);
             let answer = call!(self, conversation, "migrate", guest => async {
-                let Some(migration) = &guest.migration else {
-                    return Err(wasmtime::Error::msg("the interface `migration` was not found"));
-                };
+                let migration = migration.load(&mut guest.store, &guest.exports)?;
                 migration.call_migrate(&mut guest.store, &installed, from).await
             })?;
             // It is a function of its arguments.
@@ -304,20 +301,10 @@ impl Instance {
         };
         let implement = pre.implement.load(&mut store, &instance);
         let implement = implement.map_err(|error| failed(&error, store.data()))?;
-        let operations = pre
-            .operations
-            .as_ref()
-            .map(|found| found.load(&mut store, &instance))
-            .transpose();
-        let operations = operations.map_err(|error| failed(&error, store.data()))?;
-        let migration = pre.migration.as_ref();
-        let migration = migration.map(|found| found.load(&mut store, &instance)).transpose();
-        let migration = migration.map_err(|error| failed(&error, store.data()))?;
         Ok(Instantiated {
             store,
+            exports: instance,
             implement,
-            operations,
-            migration,
             _slot: slot,
             _place: place,
         })
