@@ -75,8 +75,11 @@ fn tier(at: usize, level: &Level, field: &str) -> Result<Tier> {
 }
 
 fn in_memory(at: usize, memory: &Memory, field: &str) -> Result<Tier> {
-    let (quota, bytes) = quota(&memory.quota, &format!("{field}.quota"))?;
-    let volume = json!({"medium": "Memory", "sizeLimit": quota});
+    let Quota {
+        text: quota,
+        filled: bytes,
+    } = quota(&memory.quota, &format!("{field}.quota"))?;
+    let volume = json!({"medium": "Memory", "sizeLimit": quantity::of_bytes(bytes)});
     let name = format!("tiered-store-level-{at}-memory");
     let mount = json!({"name": name, "mountPath": SHARED_MEMORY});
     Ok(Tier {
@@ -93,7 +96,10 @@ fn in_memory(at: usize, memory: &Memory, field: &str) -> Result<Tier> {
 }
 
 fn in_directory(at: usize, directory: &Directory, field: &str) -> Result<Tier> {
-    let (quota, bytes) = quota(&directory.quota, &format!("{field}.quota"))?;
+    let Quota {
+        text: quota,
+        filled: bytes,
+    } = quota(&directory.quota, &format!("{field}.quota"))?;
     let is_memory = match directory.medium.as_str() {
         "" => false,
         "Memory" => true,
@@ -102,7 +108,8 @@ fn in_directory(at: usize, directory: &Directory, field: &str) -> Result<Tier> {
             return Err(Error::invalid(format!("{field}.medium"), message));
         }
     };
-    let mut source = json!({"sizeLimit": quota});
+    let limit = if is_memory { bytes } else { quantity::with_slack(bytes) };
+    let mut source = json!({"sizeLimit": quantity::of_bytes(limit)});
     if let Some(fields) = source.as_object_mut().filter(|_| is_memory) {
         fields.insert("medium".into(), "Memory".into());
     }
@@ -143,7 +150,7 @@ fn on_node(at: usize, directories: &Directories, field: &str) -> Result<Tier> {
             let message = "must be an absolute path of a directory other than `/`, without `..`";
             return Err(Error::invalid(format!("{field}.paths[{index}]"), message));
         }
-        let (size, _) = quota(size, &format!("{field}.quotas[{index}]"))?;
+        let size = quota(size, &format!("{field}.quotas[{index}]"))?.text;
         let (name, path) = place(at, index, "hostpath");
         let source = json!({"path": directory, "type": kind});
         tier.volumes.push((
@@ -162,12 +169,54 @@ fn place(level: usize, index: usize, kind: &str) -> (String, String) {
     (name, format!("{DIRECTORY}/level-{level}-index-{index}-{kind}"))
 }
 
-/// Returns a size as it is written, and in bytes.
-fn quota(size: &Value, field: &str) -> Result<(String, u64)> {
+/// How much a place of the cache can hold.
+struct Quota {
+    /// As the user writes it, and the configuration says it.
+    text: String,
+    /// Bytes that the cache system may fill, which takes units for steps of 1024.
+    filled: u64,
+}
+
+/// Reads a quota.
+fn quota(size: &Value, field: &str) -> Result<Quota> {
     let bytes = quantity::bytes(size).filter(|bytes| *bytes > 0).ok_or_else(|| {
         let message = format!("{size} is not a size; write for instance `1Gi`");
         Error::invalid(field, message)
     })?;
     let text = size.as_str().map_or_else(|| size.to_string(), str::to_owned);
-    Ok((text, bytes))
+    let filled = quantity::in_binary_steps(&text).unwrap_or_default().max(bytes);
+    Ok(Quota { text, filled })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{quota, tier};
+    use crate::input::Level;
+
+    #[test]
+    fn a_unit_is_a_step_of_1024_to_the_cache_system_whatever_the_user_means() {
+        for (size, text, filled) in [
+            (json!("100G"), "100G", 100 << 30),
+            (json!("100Gi"), "100Gi", 100 << 30),
+            (json!("1.5Gi"), "1.5Gi", 3 << 29),
+            (json!(4096), "4096", 4096),
+        ] {
+            let quota = quota(&size, "field").unwrap();
+            assert_eq!((quota.text.as_str(), quota.filled), (text, filled));
+        }
+    }
+
+    #[test]
+    fn a_directory_on_disk_has_room_for_more_than_the_cache() {
+        let limit = |medium: &str| {
+            let level = json!({"emptyDir": {"quota": "10G", "medium": medium}});
+            let level: Level = serde_json::from_value(level).unwrap();
+            let tier = tier(0, &level, "field").unwrap();
+            tier.volumes[0].0["emptyDir"]["sizeLimit"].clone()
+        };
+        assert_eq!(limit(""), "11Gi");
+        assert_eq!(limit("Memory"), "10Gi");
+    }
 }

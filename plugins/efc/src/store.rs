@@ -1,6 +1,7 @@
 //! The tiered store: the one directory in which each worker keeps its cache.
 
 use serde_json::{Map, Value, json};
+use wasser_api::quantity;
 use wasser_sdk::spec::Level;
 use wasser_sdk::{Error, Result};
 
@@ -126,11 +127,13 @@ fn fields(value: Value) -> Map<String, Value> {
 
 fn empty_dir(level: &Level, quota: Option<u64>) -> Value {
     let mut volume = Map::new();
-    if level.medium == MEMORY {
+    let is_memory = level.medium == MEMORY;
+    if is_memory {
         volume.insert("medium".to_owned(), "Memory".into());
     }
     // Without a unit, charts write it as a text of digits, which is read in one pass.
     if let Some(bytes) = quota {
+        let bytes = if is_memory { bytes } else { quantity::with_slack(bytes) };
         volume.insert("sizeLimit".to_owned(), bytes.to_string().into());
     }
     volume.into()
@@ -163,5 +166,24 @@ fn quota(level: &Level) -> Result<Option<u64>> {
             &format!("[0].{name}"),
             "is not a quantity; write one, for instance `20Gi`",
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use wasser_sdk::spec::Level;
+
+    use super::Store;
+
+    #[test]
+    fn a_directory_on_disk_has_room_for_more_than_the_cache() {
+        let limit = |medium: &str| {
+            let level = json!({"mediumtype": medium, "volumeType": "emptyDir", "path": "/cache", "quota": "10Gi"});
+            let level: Level = serde_json::from_value(level).unwrap();
+            Store::of(&[level], "ns/data").unwrap().volume["emptyDir"]["sizeLimit"].clone()
+        };
+        assert_eq!(limit("SSD"), (11u64 << 30).to_string());
+        assert_eq!(limit("MEM"), (10u64 << 30).to_string());
     }
 }

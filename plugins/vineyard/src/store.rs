@@ -82,7 +82,9 @@ impl Spill {
                 volume.insert("hostPath".to_owned(), directory);
             }
             ("emptyDir", _) => {
-                let limit = quota(field, level)?.map(|bytes| json!({"sizeLimit": quantity::of_bytes(bytes)}));
+                // A daemon has no bound for what it spills: beyond the limit its pod is evicted.
+                let limit = quota(field, level)?.map(quantity::with_slack);
+                let limit = limit.map(|bytes| json!({"sizeLimit": quantity::of_bytes(bytes)}));
                 volume.insert("emptyDir".to_owned(), limit.unwrap_or_else(|| json!({})));
             }
             _ => {
