@@ -15,12 +15,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::Lease;
-use kube::{Api, Client, Config};
+use kube::api::ListParams;
+use kube::{Api, Client, Config, ResourceExt};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::record::{NAME, Record};
+pub use self::record::NAME as LEASE;
+use self::record::Record;
 pub use self::tenure::Tenure;
 
 /// The times of an election.
@@ -92,6 +94,22 @@ pub fn client(mut config: Config) -> kube::Result<Client> {
     Client::try_from(config)
 }
 
+/// Returns the namespace of a lease that is held, in whatever namespace it is, and who holds it.
+///
+/// # Errors
+/// If the API server does not list leases.
+pub async fn holder(client: &Client) -> kube::Result<Option<(String, String)>> {
+    let named = ListParams::default().fields(&format!("metadata.name={LEASE}"));
+    let leases = Api::<Lease>::all(client.clone()).list(&named).await?;
+    // A server that does not know the selector shows all.
+    let ours = leases.items.into_iter().filter(|lease| lease.name_any() == LEASE);
+    let mut held = ours.filter_map(|lease| {
+        let holder = lease.spec.as_ref()?.holder_identity.clone()?;
+        Some((lease.namespace().unwrap_or_default(), holder)).filter(|(_, holder)| !holder.is_empty())
+    });
+    Ok(held.next())
+}
+
 /// Takes part in the election until stopped, and then gives the lease back. `leading` says
 /// whether this replica leads; once it no longer does, the tenure is over and there is no way back
 /// but a new start: what was read as a leader may be out of date.
@@ -142,7 +160,7 @@ async fn acquire(record: &mut Record, candidate: &Candidate) -> Instant {
             Ok(Some(since)) => return since,
             Ok(None) => {}
             Err(error) if error.is_conflict() => {}
-            Err(error) => tracing::warn!(namespace = candidate.namespace, lease = NAME, %error, "the lease cannot be \
+            Err(error) => tracing::warn!(namespace = candidate.namespace, lease = LEASE, %error, "the lease cannot be \
                 read or written; trying again"),
         }
         tokio::time::sleep(candidate.terms.period).await;

@@ -60,7 +60,7 @@ impl Replica {
 }
 
 fn lease(server: &ApiServer) -> Value {
-    server.object("Lease", "default", NAME).unwrap()["spec"].clone()
+    server.object("Lease", "default", LEASE).unwrap()["spec"].clone()
 }
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn a_lease_that_is_given_back_is_taken_and_what_has_begun_is_finished() {
 async fn a_leader_whose_lease_was_taken_stops() {
     let server = ApiServer::new();
     let one = Replica::leading(&server, "one", PATIENT).await;
-    server.edit("Lease", "default", NAME, |lease| {
+    server.edit("Lease", "default", LEASE, |lease| {
         lease["spec"]["holderIdentity"] = json!("two")
     });
     one.tenure.ended().await;
