@@ -13,6 +13,7 @@ mod next;
 mod operations;
 mod overtime;
 mod pauses;
+mod present;
 mod run;
 mod runtime;
 mod runtime_changes;

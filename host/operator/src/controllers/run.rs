@@ -22,6 +22,7 @@ use super::change_bus::{Audience, ChangeBus};
 use super::dataset::Facts;
 use super::kinds::Kinds;
 use super::next::{AFTER_PANIC, DEADLINE, DEBOUNCE, PANICKED};
+use super::present::Objects;
 use super::runtime_index::RuntimeIndex;
 use super::unserved::Unserved;
 use super::watches;
@@ -90,6 +91,10 @@ async fn run_all(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
     let (labels, nodes, labels_stop) = (labeler.clone(), change_bus.follow_nodes(), stop.clone());
     let labelling = async move { labels.run(nodes, labels_stop).await };
     let runtimes = Arc::new(RuntimeIndex::default());
+    context.metrics.standings.show(Objects {
+        datasets: shared.caches.datasets.clone(),
+        runtimes: runtimes.clone(),
+    });
     // Its volume counts as well, for which only runtimes are woken.
     let touched = change_bus.subscribe(Audience::Runtimes);
     let passing_on = pass_on(shared.clone(), change_bus.clone(), touched, stop.clone());

@@ -90,6 +90,15 @@ impl RuntimeIndex {
         stores.values().filter_map(found).collect()
     }
 
+    /// Whether there is a runtime of this kind, namespace and name.
+    pub fn has(&self, kind: &str, namespace: &str, name: &str) -> bool {
+        let stores = self.stores.read();
+        stores.get(kind).is_some_and(|(resource, store)| {
+            let of = ObjectRef::new_with(name, resource.clone()).within(namespace);
+            store.get(&of).is_some()
+        })
+    }
+
     /// Does something for every runtime of a kind.
     pub fn each(&self, kind: &str, mut act: impl FnMut(ObjectKey)) {
         for runtime in self.all(kind) {

@@ -51,6 +51,7 @@ mod refused_upgrades;
 mod revisions;
 mod rollout;
 mod scene;
+mod standings;
 mod system;
 mod unlisted;
 mod vanished;

@@ -282,7 +282,7 @@ impl Scene {
             api_versions: watch::Sender::new(Vec::new()),
             kinds: kinds.clone(),
         };
-        let supervisor = health.supervisor.clone();
+        let (supervisor, shown) = (health.supervisor.clone(), metrics.clone());
         let context = Context {
             client,
             registry,
@@ -318,6 +318,7 @@ impl Scene {
         let operator = Operator {
             _leader: leader,
             supervisor,
+            metrics: shown,
             stop,
             tasks,
         };
@@ -343,6 +344,8 @@ pub struct Operator {
     _leader: watch::Sender<bool>,
     /// Watches over its tasks.
     pub supervisor: Arc<Supervisor>,
+    /// What it shows.
+    pub metrics: Arc<Metrics>,
     stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
 }

@@ -4,12 +4,15 @@
 //! like); the others begin with `wasser_`.
 
 mod calls;
+#[cfg(test)]
+mod dashboard;
 mod helm;
 mod operations;
 mod process;
 mod reconciles;
 mod rollouts;
 mod runtimes;
+mod standings;
 
 use std::time::Duration;
 
@@ -22,6 +25,8 @@ use prometheus_client::registry::{Registry, Unit};
 
 pub use reconciles::Reconcile;
 use rollouts::PluginRollouts;
+pub use standings::Present;
+use standings::Standings;
 
 use calls::Calls;
 use helm::Helm;
@@ -69,6 +74,8 @@ pub struct Metrics {
     pub helm: Helm,
     /// How far other builds of plugins are.
     pub rollouts: PluginRollouts,
+    /// How Datasets and runtimes stand now.
+    pub standings: Standings,
     /// Those of data operations.
     pub operations: DataOperations,
     files: Family<OfDataset, Gauge>,
@@ -101,11 +108,14 @@ impl Metrics {
         registry.register_collector(Box::new(helm.clone()));
         let rollouts = PluginRollouts::default();
         registry.register_collector(Box::new(rollouts.clone()));
+        let standings = Standings::default();
+        registry.register_collector(Box::new(standings.clone()));
         let mut metrics = Self {
             reconciles,
             calls,
             helm,
             rollouts,
+            standings,
             operations,
             requests: Family::default(),
             files: Family::default(),
@@ -399,67 +409,5 @@ mod tests {
             lines(&metrics, "wasser_api_requests_total"),
             [r#"wasser_api_requests_total{verb="patch",resource="pods"} 2"#]
         );
-    }
-
-    /// What looks like a name of a metric in the queries of the dashboard.
-    fn queried(dashboard: &serde_json::Value) -> std::collections::BTreeSet<String> {
-        let targets = dashboard["panels"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .flat_map(|panel| panel["targets"].as_array().unwrap());
-        let words = targets.flat_map(|target| {
-            let words = target["expr"]
-                .as_str()
-                .unwrap()
-                .split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-            words.map(str::to_owned)
-        });
-        let starts = ["wasser_", "dataset_", "runtime_s", "process_"];
-        words
-            .filter(|word| starts.iter().any(|start| word.starts_with(start)))
-            .collect()
-    }
-
-    #[test]
-    fn the_dashboard_asks_for_what_there_is() {
-        let metrics = Metrics::new();
-        metrics.ready(Duration::ZERO);
-        metrics.leading(true);
-        metrics.dataset_ufs("default/demo", 7, 1);
-        metrics.setup_error("juicefs", "default/demo");
-        metrics.health_error("juicefs", "default/demo");
-        metrics.volume_error("juicefs", "default/demo");
-        metrics.registration("juicefs", Some("loaded"));
-        metrics.measure("plugins", || 1);
-        metrics.api_request("patch", "pods");
-        metrics.reconciles.failed("Dataset", "api");
-        drop(metrics.start_reconcile("Dataset"));
-        let site = wasser_plugin::CallSite {
-            kind: "JuiceFSRuntime".to_owned(),
-            registration: "wasser-system/juicefs".to_owned(),
-            digest: wasser_plugin::Digest::of(b""),
-            method: "validate",
-            scope: None,
-        };
-        let fault = wasser_plugin::CallError::Host {
-            site: Box::new(site),
-            reason: "a test".to_owned(),
-        };
-        metrics.called("JuiceFSRuntime", "validate", Duration::ZERO, Some(&fault));
-        let text = metrics.text();
-        let dashboard = std::fs::read_to_string(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../../charts/wasser/files/dashboard.json"
-        ))
-        .unwrap();
-        let queried = queried(&serde_json::from_str(&dashboard).unwrap());
-        assert!(queried.len() > 12, "{queried:?}");
-        for name in queried {
-            let there = text
-                .lines()
-                .any(|line| line.starts_with(&format!("{name}{{")) || line.starts_with(&format!("{name} ")));
-            assert!(there, "{name} is not measured:\n{text}");
-        }
     }
 }

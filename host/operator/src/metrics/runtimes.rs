@@ -39,21 +39,25 @@ impl Metrics {
     }
 
     /// A runtime is gone, however it went.
-    pub fn gone(&self, kind: &str, runtime: &ObjectKey) {
-        let kind = kind.to_lowercase();
+    pub fn gone(&self, of_kind: &str, runtime: &ObjectKey) {
+        let kind = of_kind.to_lowercase();
         let runtime_type = kind.strip_suffix("runtime").unwrap_or(&kind);
         let runtime = runtime.to_string();
         self.forget_dataset(&runtime);
         self.forget_runtime(runtime_type, &runtime);
+        self.standings.set(of_kind, &runtime, None);
     }
 
     fn saw(&self, seen: &Seen<'_>) {
         if seen.volume_failed {
             self.volume_error(seen.runtime_type, seen.runtime);
         }
-        match seen.error {
-            // Nothing is wrong with it.
-            Some(EngineError::AwaitsTurn { .. }) => {}
+        // Nothing is wrong with a runtime that waits for its turn.
+        let wrong = |error: &&EngineError| !matches!(error, EngineError::AwaitsTurn { .. });
+        let error = seen.error.filter(wrong);
+        self.standings
+            .set(seen.kind, seen.runtime, error.map(EngineError::label));
+        match error {
             Some(error) => {
                 self.reconciles.failed(seen.kind, error.label());
                 if matches!(error, EngineError::Unhealthy { .. }) {
