@@ -1,5 +1,6 @@
-//! What pods may not have without a grant: what is beyond the baseline of the Pod Security
-//! Standards, and an explicit `allowPrivilegeEscalation`. `powers.rs` says which grant gives what.
+//! What pods may not have without a grant: what is beyond the baseline of the Pod Security Standards.
+//! `powers.rs` says which grant gives what. `allowPrivilegeEscalation` is none of it: a container that
+//! leaves it out has it, and it gives no power over the node, only that which the container's root has.
 
 use serde_json::Value;
 
@@ -247,10 +248,8 @@ impl PodSpec<'_> {
     }
 
     fn check_container(&self, context: &Value, path: &str, fuse: bool) -> Result<(), Problem> {
-        for field in ["privileged", "allowPrivilegeEscalation"] {
-            if context[field] == true && !fuse {
-                return Err(self.needs(MOUNTS, &format!("{path}.{field}"), "true"));
-            }
+        if context["privileged"] == true && !fuse {
+            return Err(self.needs(MOUNTS, &format!("{path}.privileged"), "true"));
         }
         let mount = context["procMount"].as_str().unwrap_or("Default");
         self.refuse(mount != "Default", &format!("{path}.procMount"), || mount.to_owned())?;

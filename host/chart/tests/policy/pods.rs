@@ -16,6 +16,7 @@ use super::*;
     "NET_BIND_SERVICE"], "drop": ["ALL"]}}}))]
 #[case::false_is_fine(json!({"hostPID": false}), json!({"securityContext": {"privileged": false,
     "allowPrivilegeEscalation": false}}))]
+#[case::the_default_in_words(json!({}), json!({"securityContext": {"allowPrivilegeEscalation": true}}))]
 #[case::default_account(json!({"serviceAccountName": "default"}), json!({}))]
 #[case::null_source(json!({"volumes": [{"name": "v", "hostPath": null, "emptyDir": {}}]}), json!({}))]
 fn ordinary_pods_need_no_privileges(#[case] pod: Value, #[case] container: Value) {
@@ -56,8 +57,6 @@ fn powers_over_a_node_need_the_grant(#[case] pod: Value, #[case] container: Valu
 #[rstest]
 #[case::privileged(json!({}), json!({"securityContext": {"privileged": true}}),
     "containers[0].securityContext.privileged: true")]
-#[case::escalation(json!({}), json!({"securityContext": {"allowPrivilegeEscalation": true}}),
-    "allowPrivilegeEscalation: true")]
 #[case::capability(json!({}), json!({"securityContext": {"capabilities": {"add": ["CHOWN", "SYS_ADMIN"]}}}),
     "capabilities.add: SYS_ADMIN")]
 #[case::init(json!({"initContainers": [{"name": "i", "image": "i", "securityContext": {"privileged": true}}]}),
