@@ -1,5 +1,6 @@
 //! How operations end: their pods first, also where a record is missing, and what users edit meanwhile.
 
+use rstest::rstest;
 use serde_json::{Value, json};
 use wasser_test_api_server::{ApiServer, Effect, Failure, Fault};
 
@@ -37,9 +38,13 @@ fn kubelet_ends(scene: &Scene, pod: &str) {
     scene.server.delete("Pod", "default", pod);
 }
 
+#[rstest]
+#[case::of_the_operator(0)]
+#[case::behind(-700)]
 #[tokio::test]
-async fn an_operation_that_is_deleted_is_waited_for_until_its_pods_have_ended() {
+async fn an_operation_that_is_deleted_is_waited_for_until_its_pods_have_ended(#[case] clock: i64) {
     let (scene, _operator) = bound().await;
+    scene.server.set_clock_ahead(clock);
     scene.server.create(&migration("in", &json!({})));
     running_pod(&scene, "in-migrate-migrate", "in-x").await;
     status(&scene, "DataMigrate", "in", "Executing").await;
@@ -180,4 +185,17 @@ async fn a_node_that_no_pod_has_reached_is_named() {
     end(&scene, "warm-loader-job", "Complete").await;
     let done = status(&scene, "DataLoad", "warm", "Complete").await;
     assert_eq!(done["infos"]["nodes-left-out"], "node-b", "{done}");
+}
+
+#[tokio::test]
+async fn an_operation_is_kept_for_its_time_however_old_its_end_seems() {
+    let (scene, _operator) = Scene::bound().await;
+    // The test's Jobs have ended long ago.
+    scene
+        .server
+        .create(&process("clean", &json!({"ttlSecondsAfterFinished": 3600})));
+    end(&scene, "clean-processor-job", "Complete").await;
+    phase(&scene, "DataProcess", "clean", "Complete").await;
+    scene.server.settled(QUIET).await;
+    assert!(scene.server.object("DataProcess", "default", "clean").is_some());
 }

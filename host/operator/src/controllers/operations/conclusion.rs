@@ -24,6 +24,10 @@ use crate::controllers::next::Next;
 const SOON: Duration = Duration::from_secs(1);
 /// The longest time until a finished operation is looked at again for its end.
 const LONGEST: Duration = Duration::from_secs(3600);
+/// The wait for the time of a finished operation to be over.
+const KEPT: &str = "kept";
+/// How much the clock by which an operation has ended may be behind the one here.
+const CLOCKS: Duration = Duration::from_secs(300);
 
 /// Shows how the Job of an operation goes, and ends the operation with it.
 pub async fn follow(operations: &Operations, operation: &mut Operation, job: &Job) -> Result<Next, EngineError> {
@@ -214,12 +218,12 @@ pub async fn keep(operations: &Operations, operation: &Operation) -> Result<Next
         .status
         .conditions
         .first()
-        .and_then(|condition| condition.last_transition_time.clone());
+        .and_then(|condition| condition.last_transition_time.as_ref());
     let age = ended.map_or(0, |ended| Timestamp::now().as_second() - ended.0.as_second());
-    if let Ok(rest) = u64::try_from(i64::from(ttl) - age)
-        && rest > 0
-    {
-        return Ok(Next::After(Duration::from_secs(rest).min(LONGEST)));
+    let age = Duration::from_secs(u64::try_from(age).unwrap_or_default());
+    let rest = rest(ttl, age, operations.shared.waited(&operation.uid, KEPT));
+    if !rest.is_zero() {
+        return Ok(Next::After(rest.min(LONGEST)));
     }
     // Those that run after it have to see how it has ended.
     if operations.is_awaited(operation) {
@@ -227,6 +231,14 @@ pub async fn keep(operations: &Operations, operation: &Operation) -> Result<Next
     }
     delete(operations, operation.kind, &operation.object).await?;
     Ok(Next::Change)
+}
+
+/// How much longer an operation is kept that is this old, and that this process has known to have ended for
+/// as long as `seen`. The age alone would be too much where the clock by which it has ended is behind.
+fn rest(ttl: i32, age: Duration, seen: Duration) -> Duration {
+    let ttl = Duration::from_secs(u64::try_from(ttl).unwrap_or_default());
+    let known = ttl.min(CLOCKS).saturating_sub(seen);
+    ttl.saturating_sub(age).max(known)
 }
 
 async fn delete(operations: &Operations, kind: OperationKind, object: &DynamicObject) -> Result<(), EngineError> {
@@ -239,4 +251,29 @@ async fn delete(operations: &Operations, kind: OperationKind, object: &DynamicOb
     let attempt = format!("deleting {kind} {namespace}/{name}, whose time is over");
     let deleted = api.delete(&name, &DeleteParams::background().preconditions(only)).await;
     deleted.or_another().map(drop).map_err(EngineError::kube(attempt))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::at_once(0, 0, 0, 0)]
+    #[case::just_ended(60, 0, 0, 60)]
+    #[case::over(60, 60, 60, 0)]
+    #[case::by_a_clock_that_is_behind(60, 90, 0, 60)]
+    #[case::long_after_a_start(86_400, 90_000, 300, 0)]
+    #[case::just_after_a_start(86_400, 90_000, 0, 300)]
+    #[case::in_between(86_400, 3600, 300, 82_800)]
+    fn an_operation_is_kept_for_its_time_though_clocks_differ(
+        #[case] ttl: i32,
+        #[case] age: u64,
+        #[case] seen: u64,
+        #[case] expected: u64,
+    ) {
+        let [age, seen, expected] = [age, seen, expected].map(Duration::from_secs);
+        assert_eq!(rest(ttl, age, seen), expected);
+    }
 }

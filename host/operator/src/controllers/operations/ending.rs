@@ -6,22 +6,23 @@ use std::time::Duration;
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::batch::v1::{CronJob, Job, JobSpec};
-use k8s_openapi::jiff::Timestamp;
 use kube::api::{DeleteParams, DynamicObject, Preconditions};
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use wasser_api::ObjectKey;
 use wasser_api::operations::OperationKind;
 use wasser_engine::operations::run::{self, Run};
-use wasser_engine::{EngineError, OrGone, Owner};
+use wasser_engine::{EngineError, OrGone, Owner, Shared};
 
 use super::all::Operations;
 
+/// The wait for pods that end.
+const PODS: &str = "pods";
 /// Seconds that the pods of a Job may take beyond those that they are given for their end. Those on a node
 /// that is cut off do not end before it is back.
-const CUT_OFF: i64 = 60;
+const CUT_OFF: u64 = 60;
 /// Seconds that Kubernetes gives pods that say nothing else.
-const GRACE: i64 = 30;
+const GRACE: u64 = 30;
 /// When to look again at pods that end. The watch of Jobs tells sooner.
 const ENDING: Duration = Duration::from_secs(5);
 
@@ -35,7 +36,7 @@ pub async fn stop(
     object: &DynamicObject,
 ) -> Result<Option<Duration>, EngineError> {
     let ObjectKey { namespace, name } = ObjectKey::of(object);
-    let (client, job_name, release) = (&operations.shared.client, kind.job(&name), kind.release(&name));
+    let (shared, job_name, release) = (&operations.shared, kind.job(&name), kind.release(&name));
     let uid = object.uid().unwrap_or_default();
     let owner = Owner {
         namespace: &namespace,
@@ -48,11 +49,11 @@ pub async fn stop(
         let newest = operations.newest_job(&schedule);
         let is_active = newest.is_some_and(|job| is_active(&job));
         let spec = schedule.spec.as_ref().and_then(|spec| spec.job_template.spec.as_ref());
-        let api = Api::<CronJob>::namespaced(client.clone(), &namespace);
-        pause = delete(&api, &*schedule, is_active, grace(spec)).await?;
+        let api = Api::<CronJob>::namespaced(shared.client.clone(), &namespace);
+        pause = delete(shared, &api, &*schedule, is_active, grace(spec)).await?;
     }
     let mut job = operations.job(&namespace, &job_name);
-    let api = Api::<Job>::namespaced(client.clone(), &namespace);
+    let api = Api::<Job>::namespaced(shared.client.clone(), &namespace);
     if job.is_none() && operations.has_installed(object) {
         // No watch need have shown it.
         let attempt = format!("looking for the Job {namespace}/{job_name}");
@@ -60,18 +61,24 @@ pub async fn stop(
         job = found.map(Into::into);
     }
     if let Some(job) = job.filter(|found| owner.owns(&found.metadata)) {
-        pause = delete(&api, &*job, is_active(&job), grace(job.spec.as_ref())).await?;
+        pause = delete(shared, &api, &*job, is_active(&job), grace(job.spec.as_ref())).await?;
     }
     Ok(pause)
 }
 
 /// Deletes an object and waits for its pods, if there are any that run.
-async fn delete<K>(api: &Api<K>, found: &K, is_active: bool, grace: i64) -> Result<Option<Duration>, EngineError>
+async fn delete<K>(
+    shared: &Shared,
+    api: &Api<K>,
+    found: &K,
+    is_active: bool,
+    grace: u64,
+) -> Result<Option<Duration>, EngineError>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
 {
-    let since = found.meta().deletion_timestamp.as_ref();
-    let rest = since.map(|since| rest(since.0.as_second(), grace, Timestamp::now().as_second()));
+    let is_ending = found.meta().deletion_timestamp.is_some();
+    let rest = is_ending.then(|| rest(shared.waited(&found.uid().unwrap_or_default(), PODS), grace));
     let params = match rest {
         Some(Some(rest)) => return Ok(Some(rest)),
         // The name is free, and the pods end without anybody who waits for them.
@@ -95,17 +102,21 @@ fn is_active(job: &Job) -> bool {
 }
 
 /// Seconds that the pods of a Job are given for their end.
-fn grace(spec: Option<&JobSpec>) -> i64 {
+fn grace(spec: Option<&JobSpec>) -> u64 {
     let own = spec.and_then(|spec| spec.template.spec.as_ref()?.termination_grace_period_seconds);
-    own.unwrap_or(GRACE).max(0)
+    own.map_or(GRACE, |own| u64::try_from(own).unwrap_or_default())
 }
 
-/// Returns when to look again at pods that have been ending since this time. None if they need not be
-/// waited for any longer.
-fn rest(since: i64, grace: i64, now: i64) -> Option<Duration> {
-    let rest = since.saturating_add(grace).saturating_add(CUT_OFF).saturating_sub(now);
-    let rest = Duration::from_secs(u64::try_from(rest).ok().filter(|rest| *rest > 0)?);
-    Some(rest.min(ENDING))
+/// Returns when to look again at pods that were waited for this long. None if they need not be waited for
+/// any longer.
+fn rest(waited: Duration, grace: u64) -> Option<Duration> {
+    let rest = Duration::from_secs(grace.saturating_add(CUT_OFF)).saturating_sub(waited);
+    (!rest.is_zero()).then(|| rest.min(ENDING))
+}
+
+/// Forgets how long the pods of a Job or CronJob were waited for, which is gone.
+pub fn forget(shared: &Shared, uid: &str) {
+    shared.wait_is_over(uid, PODS);
 }
 
 #[cfg(test)]
@@ -115,17 +126,19 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case::just_begun(100, 30, 100, Some(5))]
-    #[case::about_to_be_over(100, 30, 188, Some(2))]
-    #[case::cut_off(100, 30, 190, None)]
-    #[case::long_grace(100, 600, 190, Some(5))]
-    #[case::absurd_grace(100, i64::MAX, 190, Some(5))]
+    #[case::just_begun(0, 30, Some(5))]
+    #[case::about_to_be_over(88, 30, Some(2))]
+    #[case::cut_off(90, 30, None)]
+    #[case::long_grace(90, 600, Some(5))]
+    #[case::absurd_grace(90, u64::MAX, Some(5))]
     fn pods_are_waited_for_as_long_as_they_may_take(
-        #[case] since: i64,
-        #[case] grace: i64,
-        #[case] now: i64,
+        #[case] waited: u64,
+        #[case] grace: u64,
         #[case] expected: Option<u64>,
     ) {
-        assert_eq!(rest(since, grace, now), expected.map(Duration::from_secs));
+        assert_eq!(
+            rest(Duration::from_secs(waited), grace),
+            expected.map(Duration::from_secs)
+        );
     }
 }

@@ -30,7 +30,7 @@ use super::held::hold_what_runs;
 use super::index::Index;
 use super::progress::seen::Progress;
 use super::turns::Turns;
-use super::{progress, reconcile, registry, target};
+use super::{ending, progress, reconcile, registry, target};
 use crate::context::Context;
 use crate::controllers::drive::drive;
 use crate::controllers::next::{AFTER_PANIC, DEADLINE, DEBOUNCE, PANICKED};
@@ -139,6 +139,7 @@ where
         match event {
             Ok(Event::Apply(object)) => operations.wake_owner(&object),
             Ok(Event::Delete(object)) => {
+                ending::forget(&operations.shared, &object.uid().unwrap_or_default());
                 for owner in object.owner_references() {
                     operations.installed.lock().remove(&owner.uid);
                 }
