@@ -54,6 +54,11 @@ impl Health {
         self.reach(REGISTRATIONS);
     }
 
+    /// Whether every registration that there was at the start is loaded or refused.
+    pub fn has_registrations(&self) -> bool {
+        *self.reached.borrow() & REGISTRATIONS != 0
+    }
+
     /// Waits until every registration that there was at the start is loaded or refused.
     pub async fn wait_for_registrations(&self) {
         // The sender is this object's own, so that there is always something to wait for.

@@ -9,7 +9,7 @@ use super::juicefs_operations::{bound, migration, status};
 use super::machine::scenario::{juicefs_objects, juicefs_scene, registered};
 use super::machine::world::World;
 use super::operations::{load, operation, phase, says};
-use super::scene::{Operator, QUIET, STATEFUL_SET, Scene, chart, crd, registration};
+use super::scene::{OPERATOR, Operator, QUIET, STATEFUL_SET, Scene, chart, crd, registration};
 
 /// A load of a Dataset.
 fn load_of(dataset: &str, name: &str) -> Value {
@@ -143,12 +143,8 @@ async fn a_load_through_a_reference_waits_for_what_works_on_the_cache() {
     job(&scene, "warm-loader-job").await;
 }
 
-#[rstest]
-#[case::for_reading_only(json!([]))]
-#[case::for_writing(json!(["ReadWriteMany"]))]
-#[tokio::test]
-async fn a_migration_into_another_kind_of_dataset_is_done_by_the_one_that_can(#[case] modes: Value) {
-    let (scene, _world, _operator) = alive().await;
+/// Adds a Dataset on another kind of runtime than JuiceFS, with these access modes.
+async fn plain(scene: &Scene, modes: &Value) {
     let component = Guest::default().answers("desired", b"{}").build();
     let chart = chart(&[("worker.yaml", STATEFUL_SET)]);
     let mut demo = registration(&component, &chart, "exec: [worker], kinds: [StatefulSet]", "{}");
@@ -160,6 +156,35 @@ async fn a_migration_into_another_kind_of_dataset_is_done_by_the_one_that_can(#[
         dataset["spec"]["accessModes"] = modes.clone();
     });
     scene.phase_of("plain", "Bound").await;
+}
+
+#[tokio::test]
+async fn a_migration_needs_no_plugin_for_the_end_that_does_not_do_the_work() {
+    let (scene, _world, operator) = alive().await;
+    plain(&scene, &json!(["ReadWriteMany"])).await;
+    scene.kill(operator);
+    scene.server.delete("ConfigMap", OPERATOR, "another-kind");
+    let _operator = scene.start().await;
+    for (name, from, to) in [("out", "demo", "plain"), ("in", "plain", "demo")] {
+        scene.server.create(&between(name, from, to));
+        let made = job(&scene, &format!("{name}-migrate-migrate")).await.to_string();
+        assert!(
+            made.contains("jfs://METAURL/") && made.contains("file:///mnt/fluid-native/"),
+            "{made}"
+        );
+    }
+    scene.server.create(&load_of("plain", "warm"));
+    let why = says(&scene, "DataLoad", "warm", "RuntimeNotReady").await;
+    assert!(why.contains("default/plain is not served"), "{why}");
+}
+
+#[rstest]
+#[case::for_reading_only(json!([]))]
+#[case::for_writing(json!(["ReadWriteMany"]))]
+#[tokio::test]
+async fn a_migration_into_another_kind_of_dataset_is_done_by_the_one_that_can(#[case] modes: Value) {
+    let (scene, _world, _operator) = alive().await;
+    plain(&scene, &modes).await;
     scene.server.create(&between("out", "demo", "plain"));
     if modes == json!([]) {
         status(&scene, "DataMigrate", "out", "Failed").await;

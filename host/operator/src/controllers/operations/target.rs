@@ -7,7 +7,7 @@ use kube::api::DynamicObject;
 use kube::core::ApiResource;
 use kube::runtime::events::EventType;
 use wasser_api::ObjectKey;
-use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, DatasetPhase, Reference};
+use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, DatasetPhase, DatasetRuntime, Reference};
 use wasser_api::operations::OperationKind;
 use wasser_api::reasons::events as reasons;
 use wasser_engine::RuntimeObject;
@@ -56,20 +56,16 @@ pub fn find(operations: &Operations, operation: &Operation) -> Found {
         return Found::Wait(EventType::Warning, reasons::TARGET_DATASET_NOT_FOUND, message, None);
     }
     let (mut seen, mut ready) = (Vec::new(), Vec::new());
-    let mut waiting = None;
+    let (mut waiting, mut unserved) = (None, None);
     for dataset in datasets.into_iter().filter_map(|(_, dataset)| dataset) {
         let key = ObjectKey::of(&*dataset);
         if dataset.metadata.deletion_timestamp.is_some() {
             let message = format!("the Dataset {key} is being deleted");
             return Found::Never(Refused::new(reasons::TARGET_DATASET_DELETED, message));
         }
-        let status = dataset.status.clone().unwrap_or_default();
-        let bound = status
-            .runtimes
-            .iter()
-            .find(|runtime| runtime.category == CATEGORY_ACCELERATE);
-        let serves = matches!(status.phase, DatasetPhase::Bound | DatasetPhase::DataMigrating);
-        let Some(bound) = bound.filter(|_| serves) else {
+        let phase = dataset.status.as_ref().map(|status| &status.phase);
+        let serves = matches!(phase, Some(DatasetPhase::Bound | DatasetPhase::DataMigrating));
+        let Some(bound) = bound(&dataset).filter(|_| serves).cloned() else {
             waiting = waiting.or(Some((format!("the Dataset {key} is not Bound"), dataset.clone())));
             continue;
         };
@@ -98,12 +94,20 @@ pub fn find(operations: &Operations, operation: &Operation) -> Found {
             }),
             None => {
                 let message = format!("the {} runtime {cache} is not served yet", bound.runtime_type);
-                waiting = waiting.or(Some((message, dataset)));
+                let referred = shared.caches.dataset(&cache.namespace, &cache.name);
+                let bound = referred.as_deref().and_then(self::bound).unwrap_or(&bound);
+                let list = if is_served(operations, &bound.runtime_type) {
+                    &mut waiting
+                } else {
+                    &mut unserved
+                };
+                list.get_or_insert((message, dataset));
             }
         }
     }
-    // Which of two Datasets does the work must not depend on which was there first.
-    if let Some((message, dataset)) = waiting {
+    // Which of two Datasets does the work must not depend on which was there first. One that no plugin serves
+    // is not waited for if the other one can.
+    if let Some((message, dataset)) = waiting.or(unserved.filter(|_| ready.is_empty())) {
         return Found::Wait(EventType::Normal, reasons::RUNTIME_NOT_READY, message, Some(dataset));
     }
     if ready.is_empty() {
@@ -130,6 +134,23 @@ pub fn caches(operations: &Operations, operation: &Operation) -> BTreeSet<Object
         })
     };
     operation.datasets().into_iter().map(cache).collect()
+}
+
+/// Returns the runtime to which a Dataset is bound.
+fn bound(dataset: &Dataset) -> Option<&DatasetRuntime> {
+    let mut runtimes = dataset.status.as_ref()?.runtimes.iter();
+    runtimes.find(|runtime| runtime.category == CATEGORY_ACCELERATE)
+}
+
+/// Whether runtimes of a type are served, or may be once the registrations of a process that has just
+/// begun are read.
+fn is_served(operations: &Operations, runtime_type: &str) -> bool {
+    let (context, unlisted) = (&operations.context, operations.context.unlisted.reasons());
+    let serves = |plugin: &Arc<Plugin>| {
+        let description = &plugin.description;
+        description.engine == runtime_type && !unlisted.borrow().contains_key(&description.kind)
+    };
+    !context.health.has_registrations() || context.registry.all().iter().any(serves)
 }
 
 /// Returns the Dataset that another one only refers to.
