@@ -9,6 +9,7 @@ pub mod charts;
 pub mod check;
 pub mod exclusion;
 pub mod figures;
+pub mod fit;
 #[cfg(test)]
 mod guide;
 pub mod load;

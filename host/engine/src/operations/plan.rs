@@ -22,7 +22,8 @@ pub struct Plan {
     pub scripts: BTreeMap<String, String>,
     /// Where the first container finds the data of the Dataset. None if it needs no volume.
     pub dataset_mount: Option<DatasetMount>,
-    /// The nodes on each of which one pod runs. One pod runs anywhere if there are none.
+    /// The nodes on each of which one pod runs, as far as it can run there. One pod runs anywhere if there
+    /// are none.
     pub nodes: Vec<String>,
     /// Further objects.
     pub objects: Vec<Value>,

@@ -48,7 +48,8 @@ pub struct Caches {
     pub nodes: Store<PartialObjectMeta<Node>>,
     /// Claims of datasets.
     pub claims: Store<PartialObjectMeta<PersistentVolumeClaim>>,
-    /// Volumes of datasets, of their specs only what says whose they are and where they lead.
+    /// Volumes of datasets, of their specs only what says whose they are, where they lead and for which
+    /// nodes they are.
     pub volumes: Store<PersistentVolume>,
     /// ConfigMaps of runtimes.
     pub config_maps: Store<PartialObjectMeta<ConfigMap>>,

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{CSIPersistentVolumeSource, PersistentVolume, Pe
 
 use crate::objects::volume::{FLUID_PATH, MOUNT_TYPE, SUB_PATH};
 
-/// Keeps of a volume whose it is, and where it leads.
+/// Keeps of a volume whose it is, where it leads, and for which nodes it is.
 pub fn slim_volume(volume: &mut PersistentVolume) {
     let spec = volume.spec.take().unwrap_or_default();
     let csi = spec.csi.map(|csi| CSIPersistentVolumeSource {
@@ -17,6 +17,7 @@ pub fn slim_volume(volume: &mut PersistentVolume) {
     volume.spec = Some(PersistentVolumeSpec {
         claim_ref: spec.claim_ref,
         csi,
+        node_affinity: spec.node_affinity,
         ..PersistentVolumeSpec::default()
     });
     volume.status = None;
@@ -46,11 +47,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_volume_that_is_kept_says_whose_it_is_and_where_it_leads() {
+    fn a_volume_that_is_kept_says_whose_it_is_where_it_leads_and_for_which_nodes() {
         let attributes = json!({"fluid_path": "/mnt/demo", "mount_type": "fuse.demo", "runtime_name": "demo"});
         let mut volume: PersistentVolume = serde_json::from_value(json!({"spec": {
             "accessModes": ["ReadOnlyMany"], "claimRef": {"namespace": "default", "name": "demo"},
             "csi": {"driver": "fuse.csi.fluid.io", "volumeHandle": "default-demo", "volumeAttributes": attributes},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": []}},
         }}))
         .unwrap();
         slim_volume(&mut volume);
@@ -58,6 +60,7 @@ mod tests {
         let spec = volume.spec.unwrap();
         assert_eq!(spec.claim_ref.unwrap().name.as_deref(), Some("demo"));
         assert_eq!(spec.access_modes, None);
+        assert!(spec.node_affinity.is_some());
         assert_eq!(spec.csi.unwrap().volume_attributes.unwrap().len(), 2);
         assert_eq!(place(&PersistentVolume::default()), None);
     }

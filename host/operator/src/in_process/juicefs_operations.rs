@@ -15,10 +15,23 @@ use super::scene::{Operator, QUIET, Scene};
 
 /// A cluster with a Dataset on JuiceFS that is Bound, and in which nothing more happens by itself.
 pub(super) async fn bound() -> (Scene, Operator) {
+    bound_with(&json!({})).await
+}
+
+/// The same, with this in the spec of the runtime's clients. Two nodes are of the pool `cache`, and have
+/// workers; the third is of the pool `gpu`.
+async fn bound_with(fuse: &Value) -> (Scene, Operator) {
     let scene = juicefs_scene();
     let _world = World::start(&scene.server);
+    for (node, pool) in [("node-a", "cache"), ("node-b", "cache"), ("node-c", "gpu")] {
+        scene.server.edit("Node", "", node, |node| {
+            node["metadata"]["labels"]["pool"] = json!(pool);
+        });
+    }
     let operator = scene.start().await;
-    for object in juicefs_objects() {
+    let [dataset, mut runtime] = juicefs_objects();
+    runtime["spec"]["fuse"] = fuse.clone();
+    for object in [dataset, runtime] {
         scene.server.create(&object);
     }
     scene.phase("Bound").await;
@@ -131,6 +144,76 @@ async fn a_migration_copies_by_the_clients_own_tool_and_shows_how_much() {
         failed["conditions"][0]["message"].as_str().unwrap().starts_with(gone),
         "{failed}"
     );
+}
+
+/// The nodes that a Job's pods name.
+fn named(job: &Value) -> Vec<&str> {
+    let required = "/spec/template/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution";
+    let terms = job
+        .pointer(required)
+        .and_then(|required| required["nodeSelectorTerms"].as_array());
+    let fields = terms
+        .into_iter()
+        .flatten()
+        .map(|term| &term["matchFields"][0]["values"][0]);
+    fields.filter_map(Value::as_str).collect()
+}
+
+#[tokio::test]
+async fn a_load_runs_on_the_nodes_with_a_worker_on_which_it_can() {
+    let (scene, _operator) = bound().await;
+    let of_demo = |more: Value| {
+        let mut spec = json!({"dataset": {"name": "demo"}});
+        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        spec
+    };
+    let one = of_demo(json!({"nodeSelector": {"kubernetes.io/hostname": "node-b"}}));
+    scene.server.create(&operation("DataLoad", "one", one));
+    let made = job(&scene, "Job", "one-loader-job").await;
+    assert_eq!(
+        (named(&made), &made["spec"]["completions"]),
+        (vec!["node-b"], &json!(1))
+    );
+
+    let elsewhere = of_demo(json!({"nodeSelector": {"pool": "gpu"}}));
+    scene.server.create(&operation("DataLoad", "elsewhere", elsewhere));
+    let made = job(&scene, "Job", "elsewhere-loader-job").await;
+    let pod = &made["spec"]["template"]["spec"];
+    assert_eq!((named(&made), &pod["nodeSelector"]["pool"]), (vec![], &json!("gpu")));
+    let shown = status(&scene, "DataLoad", "elsewhere", "Executing").await;
+    assert_eq!(
+        shown["infos"]["without-worker"], "DataLoad.spec.nodeSelector",
+        "{shown}"
+    );
+
+    let nowhere = of_demo(json!({"nodeSelector": {"pool": "tape"}}));
+    scene.server.create(&operation("DataLoad", "nowhere", nowhere));
+    let refused = status(&scene, "DataLoad", "nowhere", "Failed").await;
+    let message = refused["conditions"][0]["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("no node fits DataLoad.spec.nodeSelector"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn a_load_of_a_volume_that_is_for_other_nodes_than_the_workers_runs_on_one_of_those() {
+    let (scene, _operator) = bound_with(&json!({"nodeSelector": {"pool": "gpu"}})).await;
+    scene
+        .server
+        .create(&operation("DataLoad", "warm", json!({"dataset": {"name": "demo"}})));
+    let made = job(&scene, "Job", "warm-loader-job").await;
+    assert_eq!((named(&made), &made["spec"]["completions"]), (vec![], &json!(1)));
+    let why = status(&scene, "DataLoad", "warm", "Executing").await["infos"]["without-worker"].clone();
+    assert_eq!(why, "JuiceFSRuntime.spec.fuse.nodeSelector");
+
+    let spec = json!({"dataset": {"name": "demo"}, "nodeSelector": {"pool": "cache"}});
+    scene.server.create(&operation("DataLoad", "torn", spec));
+    let refused = status(&scene, "DataLoad", "torn", "Failed").await;
+    let message = refused["conditions"][0]["message"].as_str().unwrap();
+    let both = "JuiceFSRuntime.spec.fuse.nodeSelector and DataLoad.spec.nodeSelector";
+    assert!(message.contains(both), "{message}");
+    assert_eq!(scene.server.objects("Job", "default").len(), 1);
 }
 
 #[tokio::test]

@@ -184,7 +184,7 @@ fn client(request: &Request) -> Option<Client> {
 }
 
 /// Where the operation ran that this one follows: as was noted when its turn came.
-fn ran(operations: &Operations, operation: &Operation) -> Option<Value> {
+pub fn ran(operations: &Operations, operation: &Operation) -> Option<Value> {
     let (_, (kind, key)) = operation.followed()?;
     let noted = operation.status.node_affinity.clone();
     let shown = || {

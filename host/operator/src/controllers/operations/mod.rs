@@ -31,6 +31,7 @@ mod install;
 mod kinds;
 mod nodes;
 mod order;
+mod placement;
 mod progress;
 mod reconcile;
 mod registry;

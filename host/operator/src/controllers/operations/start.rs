@@ -16,8 +16,9 @@ use super::all::Operations;
 use super::deletion;
 use super::install::{self, Problem};
 use super::order::{Turn, turn};
+use super::placement;
 use super::status::{self, PROGRESS, UNFINISHED};
-use super::target::{self, Found};
+use super::target::{self, Found, Target};
 use crate::controllers::next::{Next, STALE};
 
 /// When to look again for a plugin; nothing else tells that it serves now.
@@ -89,7 +90,7 @@ pub async fn start(operations: &Arc<Operations>, operation: &mut Operation) -> R
         let why = (EventType::Normal, reasons::DATA_OPERATION_COLLISION, message.as_str());
         return wait(operations, operation, why).await;
     }
-    let (target, plan) = match install::choose(operations, operation, targets).await {
+    let (target, plan) = match choose(operations, operation, targets).await {
         Ok(chosen) => chosen,
         Err(problem) => {
             // Others need not wait for what cannot start yet.
@@ -117,6 +118,17 @@ pub async fn start(operations: &Arc<Operations>, operation: &mut Operation) -> R
     let reason = reasons::DATA_OPERATION_STARTED;
     status::event_of(operations, operation, EventType::Normal, reason, &message).await;
     Ok(Next::Change)
+}
+
+/// Chooses who does the work, and where.
+async fn choose(
+    operations: &Arc<Operations>,
+    operation: &Operation,
+    targets: Vec<Target>,
+) -> Result<(Target, Plan), Problem> {
+    let (target, plan) = install::choose(operations, operation, targets).await?;
+    let plan = placement::keep(operations, operation, &target, plan).await?;
+    Ok((target, plan))
 }
 
 /// Writes the figures of a plan, which only the plugin knows, before there is a Job.
