@@ -365,3 +365,14 @@ fn files_are_read_where_juicefs_cannot_be_told_what_to_load() {
         );
     });
 }
+
+#[test]
+fn a_timeout_of_zero_is_no_limit() {
+    let spec = |timeout: &str| json!({"dataset": {"name": "jfsdemo"}, "options": {"timeout": timeout}});
+    for (timeout, limit) in [("0", None), ("1d", Some("86400"))] {
+        let plan = plan(&KIT.operation_with("load", "DataLoad", &spec(timeout))).unwrap();
+        let env = plan["podSpec"]["containers"][0]["env"].as_array().unwrap();
+        let found = env.iter().find(|variable| variable["name"] == "TIMEOUT");
+        assert_eq!(found.map(|variable| variable["value"].as_str().unwrap()), limit);
+    }
+}
