@@ -367,6 +367,59 @@ fn files_are_read_where_juicefs_cannot_be_told_what_to_load() {
 }
 
 #[test]
+fn a_load_ends_where_no_file_can_be_read_any_more() {
+    let plan = plan(&KIT.operation("load")).unwrap();
+    let pod = pod_of(&plan, "");
+    for directory in ["/data/train", "/data/$(A) b"] {
+        fs::create_dir_all(pod.sandbox.path(directory)).unwrap();
+    }
+    for number in 0..250 {
+        pod.sandbox.file(&format!("/data/train/{number}"), "text");
+    }
+    let fails = |which: &str, more: &str| {
+        let reads = "[ \"$1\" = -- ] || exec /bin/cat \"$@\"";
+        format!("{reads}\ncase $2 in {which}) {more}; echo \"cat: $2: Input/output error\" >&2; exit 1 ;; esac")
+    };
+    let named = |ran: &Ran| ran.stdout.matches("cannot be read: ").count();
+    pod.sandbox.program("cat", &fails("*/train/*[02468]", ":"));
+    run_with_programs(&pod, |ran| {
+        assert_eq!((ran.code, named(ran)), (1, 10), "{ran:?}");
+        let words = pod.last_words();
+        assert!(
+            words.starts_with("125 files or directories could not be read"),
+            "{words}"
+        );
+    });
+    pod.sandbox.program("cat", &fails("*/train/*", ":"));
+    run_with_programs(&pod, |ran| {
+        assert_eq!((ran.code, named(ran)), (1, 10), "{ran:?}");
+        let words = pod.last_words();
+        assert!(
+            words.starts_with("100 files in a row could not be read, so the rest was left; 1"),
+            "{words}"
+        );
+    });
+    let dead = pod.sandbox.path("/dead").display().to_string();
+    pod.sandbox.program("cat", &fails("*/train/*", &format!(": > {dead}")));
+    let lists = format!("[ ! -e {dead} ] || {{ echo 'ls: Transport endpoint is not connected' >&2; exit 2; }}");
+    pod.sandbox.program("ls", &format!("{lists}\nexec /bin/ls \"$@\""));
+    run_with_programs(&pod, |ran| {
+        assert_eq!(ran.code, 1, "{ran:?}");
+        let words = pod.last_words();
+        assert!(
+            words.starts_with("the mount of the dataset cannot be read any more; "),
+            "{words}"
+        );
+        fs::remove_file(&dead).unwrap();
+    });
+    fs::write(&dead, "").unwrap();
+    run_with_programs(&pod, |ran| {
+        let words = "the mount of the dataset cannot be read: ls: Transport endpoint is not connected";
+        assert_eq!((ran.code, pod.last_words().as_str()), (1, words), "{ran:?}");
+    });
+}
+
+#[test]
 fn a_timeout_of_zero_is_no_limit() {
     let spec = |timeout: &str| json!({"dataset": {"name": "jfsdemo"}, "options": {"timeout": timeout}});
     for (timeout, limit) in [("0", None), ("1d", Some("86400"))] {

@@ -93,22 +93,32 @@ mod tests {
         run_reading(shell, paths, "#!/bin/sh\ncase $2 in *log) exit 1 ;; esac\n")
     }
 
-    /// Runs the script with this program for reading.
     fn run_reading(shell: &[&str], paths: &[&str], reads: &str) -> (Output, String, String) {
+        run_with(shell, paths, &[("cat", reads)])
+    }
+
+    /// Runs the script with these programs, such as those that read and list.
+    fn run_with(shell: &[&str], paths: &[&str], programs: &[(&str, &str)]) -> (Output, String, String) {
         let directory = tempfile::tempdir().unwrap();
         let odd = directory.path().join("a b;$(touch c)'");
         fs::create_dir_all(odd.join("sub")).unwrap();
         fs::write(odd.join("sub/-n"), "text").unwrap();
         fs::create_dir_all(directory.path().join("more")).unwrap();
         fs::write(directory.path().join("more/file"), "more text").unwrap();
+        fs::create_dir_all(directory.path().join("many")).unwrap();
+        for number in 0..250 {
+            fs::write(directory.path().join(format!("many/{number}")), "many").unwrap();
+        }
         // As logs that a client adds to its mount: reading one does not end.
         fs::write(odd.join("sub/.accesslog"), "").unwrap();
-        let reader = directory.path().join("bin/cat");
-        fs::create_dir_all(reader.parent().unwrap()).unwrap();
-        fs::write(&reader, reads).unwrap();
-        fs::set_permissions(&reader, fs::Permissions::from_mode(0o755)).unwrap();
+        let bin = directory.path().join("bin");
+        fs::create_dir_all(&bin).unwrap();
+        for (name, text) in programs {
+            fs::write(bin.join(name), text).unwrap();
+            fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+        }
         let inherited = std::env::var("PATH").unwrap();
-        let programs = format!("{}:{inherited}", reader.parent().unwrap().display());
+        let programs = format!("{}:{inherited}", bin.display());
         let script = directory.path().join(NAME);
         fs::write(&script, SCRIPT).unwrap();
         let output = Command::new(shell[0])
@@ -191,6 +201,52 @@ mod tests {
                 said.contains("loaded /more\n") && said.contains("progress files=1 bytes=9"),
                 "{shell:?}: {said}"
             );
+        }
+    }
+
+    #[test]
+    fn a_load_ends_once_a_hundred_files_in_a_row_cannot_be_read() {
+        for shell in [["/bin/sh"].as_slice(), &["bash", "--posix"]] {
+            let fails = |which: &str| {
+                format!("#!/bin/sh\ncase $2 in {which}) echo \"cat: $2: Input/output error\" >&2; exit 1 ;; esac\n")
+            };
+            let named = |output: &Output| {
+                let said = String::from_utf8_lossy(&output.stdout).into_owned();
+                (
+                    said.matches("cannot be read: ").count(),
+                    said.contains("loaded /more\n"),
+                )
+            };
+            let (output, _, left) = run_reading(shell, &["/many", "/more"], &fails("*/many/*"));
+            assert_eq!(output.status.code(), Some(1), "{shell:?}: {output:?}");
+            let words = "100 files in a row could not be read, so the rest was left; 100 files or directories";
+            assert!(left.starts_with(words), "{shell:?}: {left}");
+            assert_eq!(named(&output), (10, false), "{shell:?}: {output:?}");
+
+            let (output, _, left) = run_reading(shell, &["/many", "/more"], &fails("*/many/*[02468]"));
+            assert_eq!(output.status.code(), Some(1), "{shell:?}: {output:?}");
+            assert!(left.starts_with("125 files or directories"), "{shell:?}: {left}");
+            assert_eq!(named(&output), (10, true), "{shell:?}: {output:?}");
+        }
+    }
+
+    #[test]
+    fn a_load_ends_at_once_when_its_mount_is_dead() {
+        const LISTS: &str = "#!/bin/sh\n[ ! -e \"$MOUNT/dead\" ] || { echo 'ls: Transport endpoint is not connected' >&2; \
+                             exit 2; }\nexec /bin/ls \"$@\"\n";
+        const READS: &str = "#!/bin/sh\n: > \"$MOUNT/dead\"\necho \"cat: $2: Transport endpoint is not connected\" >&2\n\
+                             exit 1\n";
+        for shell in [["/bin/sh"].as_slice(), &["bash", "--posix"]] {
+            let (output, _, left) = run_with(shell, &["/many", "/more"], &[("cat", READS), ("ls", LISTS)]);
+            assert_eq!(output.status.code(), Some(1), "{shell:?}: {output:?}");
+            let words = "the mount of the dataset cannot be read any more; ";
+            assert!(left.starts_with(words), "{shell:?}: {left}");
+
+            let never = LISTS.replace("[ ! -e \"$MOUNT/dead\" ]", "false");
+            let (output, _, left) = run_with(shell, &["/missing"], &[("ls", &never)]);
+            assert_eq!(output.status.code(), Some(1), "{shell:?}: {output:?}");
+            let words = "the mount of the dataset cannot be read: ls: Transport endpoint is not connected";
+            assert_eq!(left, words, "{shell:?}");
         }
     }
 

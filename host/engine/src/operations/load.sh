@@ -13,6 +13,22 @@ give_up() {
     leave "$*"
     exit 64
 }
+# Exit code 1: another pod may have another mount.
+fail() {
+    say "$*"
+    leave "$*"
+    exit 1
+}
+
+# If so many files in a row cannot be read, no other will be.
+MOST_IN_A_ROW=100
+# How many of those that cannot be read are named in the log.
+NAMED=10
+# Codes by which a load ends early: the mount is dead, or too many files in a row cannot be read.
+DEAD=200 IN_A_ROW=201
+
+# A mount whose client has ended has no paths, and those below are not missing.
+problem=$(ls -a "$MOUNT" 2>&1 > /dev/null) || fail "the mount of the dataset cannot be read: $problem"
 
 [ $# -gt 0 ] || set -- /
 for path; do
@@ -48,23 +64,38 @@ fi
 
 # Sums up lines of files and bytes, and says now and then how far that is. The operator reads these
 # lines. Lines of what cannot be read have its name. The last line of the input is the exit code. Arguments: files,
-# bytes and what could not be read before, and the name of the first of these.
+# bytes and what could not be read before, and the name of the first of these. Whoever writes the input ends when
+# this does.
 follow() {
-    files=$1 bytes=$2 unread=$3 first=$4 said=$(date +%s)
+    files=$1 bytes=$2 unread=$3 first=$4 row=0 said=$(date +%s)
     while read -r more size; do
         case $more in
             end)
-                printf '%s %s %s %s\n' "$files" "$bytes" "$unread" "$first" > "$kept"
-                [ "$unread" -eq "$3" ] || return 1
-                return "$size"
+                [ "$unread" -eq "$3" ] || size=1
+                keep "$size"
+                return
                 ;;
-            unread)
-                say "cannot be read: $size"
+            unread | unlisted)
                 unread=$((unread + 1))
                 [ -n "$first" ] || first=$size
+                [ "$unread" -gt "$NAMED" ] || say "cannot be read: $size"
+                [ "$more" = unlisted ] || row=$((row + 1))
+                if [ "$row" -ge "$MOST_IN_A_ROW" ]; then
+                    keep "$IN_A_ROW"
+                    return
+                fi
                 continue
                 ;;
+            read)
+                row=0
+                continue
+                ;;
+            dead)
+                keep "$DEAD"
+                return
+                ;;
         esac
+        [ "$more" -eq 0 ] || row=0
         files=$((files + more)) bytes=$((bytes + size)) now=$(date +%s)
         if [ $((now - said)) -ge "${PROGRESS_EVERY:-5}" ]; then
             say "progress files=$files bytes=$bytes$totals"
@@ -73,13 +104,18 @@ follow() {
     done
     return 1
 }
+# Hands over what was counted, and returns this code.
+keep() {
+    printf '%s %s %s %s\n' "$files" "$bytes" "$unread" "$first" > "$kept"
+    return "$1"
+}
 
 # Prints lines for the directories that could not be listed. One that has gone meanwhile is not missed.
 unlisted() {
     while read -r line; do
         case $line in
             *'No such file or directory'*) ;;
-            *) say "unread $line" ;;
+            *) say "unlisted $line" ;;
         esac
     done < "$errors"
 }
@@ -87,7 +123,7 @@ unlisted() {
 # Without a directory for it, the paths are counted one by one.
 kept=$(mktemp) || kept=/dev/null
 errors=$(mktemp) || errors=/dev/null
-files=0 bytes=0 unread=0 first= failed=0
+files=0 bytes=0 unread=0 first= failed=0 words= stopped=
 for path; do
     target=$MOUNT/${path#/}
     say "loading $path"
@@ -96,18 +132,26 @@ for path; do
         # What has no size has nothing to load; logs that file systems add are among it, and never end. A file
         # that has gone meanwhile is not missed. The rest is read even if one cannot be.
         find "$target" -type f -size +0 -print0 2> "$errors" | xargs -0 -r -n 32 -P "$THREADS" sh -c '
-            left=$#
+            left=$# read= looked=
             while [ "$left" -gt 0 ]; do
                 file=$1 left=$((left - 1))
                 shift
                 if said=$(cat -- "$file" 2>&1 > /dev/null); then
                     set -- "$@" "$file"
-                else
-                    case $said in
-                        *"No such file or directory"*) ;;
-                        *) printf "unread %s\n" "$(printf %s "${file#"$MOUNT"}" | tr "\n" "?")" ;;
-                    esac
+                    read=true
+                    continue
                 fi
+                case $said in
+                    *"No such file or directory"*) continue ;;
+                esac
+                [ -z "$read" ] || echo read
+                read=
+                printf "unread %s\n" "$(printf %s "${file#"$MOUNT"}" | tr "\n" "?")"
+                if [ -z "$looked" ] && ! ls -a "$MOUNT" > /dev/null 2>&1; then
+                    echo dead
+                    exit 255
+                fi
+                looked=true
             done
             bytes=0
             for size in $(stat -c %s -- "$@" 2> /dev/null); do bytes=$((bytes + size)); done
@@ -118,18 +162,24 @@ for path; do
     code=0
     wait $! || code=$?
     read -r files bytes unread first < "$kept" || files=0 bytes=0 unread=0 first=
-    if [ "$code" -eq 0 ]; then
-        say "loaded $path"
-    else
-        failed=$code words="loading $path failed with exit code $code"
-        say "$words"
-    fi
+    case $code in
+        0) say "loaded $path" ;;
+        "$DEAD") stopped="the mount of the dataset cannot be read any more" ;;
+        "$IN_A_ROW") stopped="$MOST_IN_A_ROW files in a row could not be read, so the rest was left" ;;
+        *)
+            failed=$code words="loading $path failed with exit code $code"
+            say "$words"
+            ;;
+    esac
+    [ -z "$stopped" ] || break
 done
 for file in "$kept" "$errors"; do
     [ "$file" = /dev/null ] || rm -f "$file"
 done
+[ "$unread" -eq 0 ] || words="$unread files or directories could not be read; the first: $first"
+[ -z "$stopped" ] || fail "$stopped${words:+; $words}"
 if [ "$failed" -ne 0 ]; then
-    [ "$unread" -eq 0 ] || words="$unread files or directories could not be read; the first: $first"
+    say "$words"
     leave "$words"
     exit "$failed"
 fi

@@ -10,6 +10,13 @@ give_up() {
     exit 64
 }
 
+# Exit code 1: another pod may have another mount.
+fail() {
+    say "$1"
+    leave "$1"
+    exit 1
+}
+
 # Ends the script if this exit code is that of a command which took too long. Busybox and the GNU tools have different
 # ones.
 check_time() {

@@ -5,6 +5,11 @@ set -eu
 summary=" files ("
 . /fluid-scripts/juicefs.sh
 
+# If so many files in a row cannot be read, no other will be.
+MOST_IN_A_ROW=100
+# How many of those that cannot be read are named in the log.
+NAMED=10
+
 # What the client has written to the cache of this node, whoever made it. A mount has this file in its root.
 written() {
     for stats in "$MOUNT/.stats" "$MOUNT/.jfs.stats"; do
@@ -16,6 +21,8 @@ measure() {
     [ -z "$now" ] || printf 'bytes=%s' "$((now - before))"
 }
 
+# A mount whose client has ended has no paths, and those below are not missing.
+problem=$(ls -a "$MOUNT" 2>&1 > /dev/null) || fail "the mount of the dataset cannot be read: $problem"
 # A missing path is found before anything is loaded.
 for word; do
     case $word in
@@ -42,9 +49,24 @@ fi
 say "the mount is for reading only, so the files are read"
 # The words of programs about files that have gone are looked for.
 export LC_ALL=C
-UNREAD=$(mktemp)
-errors=$(mktemp)
-export UNREAD
+# The names of what cannot be read, a line for each file in a row that cannot, and why the rest is left.
+READ=$(mktemp -d)
+export READ MOST_IN_A_ROW
+for file in unread row stopped errors; do
+    : > "$READ/$file"
+done
+
+# Says what cannot be read, and sets words to how much it is.
+unread() {
+    unread=0 first= words=
+    while IFS= read -r line; do
+        unread=$((unread + 1))
+        [ -n "$first" ] || first=$line
+        [ "$unread" -gt "$NAMED" ] || say "cannot be read: $line"
+    done < "$READ/unread"
+    [ "$unread" -eq 0 ] || words="$unread files or directories could not be read; the first: $first"
+}
+
 start_meter
 for word; do
     case $word in
@@ -52,18 +74,38 @@ for word; do
     esac
     say "loading $word"
     # What the mount itself adds has no size, and reading its log would never end. A file that has gone meanwhile is
-    # not missed. The rest is read even if one cannot be.
-    find "$word" -path "$MOUNT/.trash" -prune -o -type f -size +0 -print0 2> "$errors" |
+    # not missed. The rest is read even if one cannot be, but not if none can.
+    find "$word" -path "$MOUNT/.trash" -prune -o -type f -size +0 -print0 2> "$READ/errors" |
         ${TIMEOUT:+timeout "$TIMEOUT"} xargs -0 -r -n 32 -P "$THREADS" sh -c '
+            stop() {
+                echo "$*" >> "$READ/stopped"
+                exit 255
+            }
+            looked=
             for file; do
-                said=$(cat -- "$file" 2>&1 > /dev/null) || case $said in
-                    *"No such file or directory"*) ;;
-                    *) printf "%s\n" "$(printf %s "${file#"$MOUNT"}" | tr "\n" "?")" >> "$UNREAD" ;;
+                if said=$(cat -- "$file" 2>&1 > /dev/null); then
+                    [ ! -s "$READ/row" ] || : > "$READ/row"
+                    continue
+                fi
+                case $said in
+                    *"No such file or directory"*) continue ;;
                 esac
+                printf "%s\n" "$(printf %s "${file#"$MOUNT"}" | tr "\n" "?")" >> "$READ/unread"
+                echo >> "$READ/row"
+                [ -n "$looked" ] || ls -a "$MOUNT" > /dev/null 2>&1 ||
+                    stop "the mount of the dataset cannot be read any more"
+                looked=true
+                [ "$(wc -l < "$READ/row")" -lt "$MOST_IN_A_ROW" ] ||
+                    stop "$MOST_IN_A_ROW files in a row could not be read, so the rest was left"
             done' sh &
     wait $! || {
         code=$?
         stop_meter
+        # Several may have said it, and some still do.
+        if IFS= read -r stopped < "$READ/stopped"; then
+            unread
+            fail "$stopped; $words"
+        fi
         check_time "$code"
         leave "reading ${word#"$MOUNT"} failed with exit code $code"
         exit "$code"
@@ -71,19 +113,11 @@ for word; do
     while read -r line; do
         case $line in
             *"No such file or directory"*) ;;
-            *) say "$line" >> "$UNREAD" ;;
+            *) say "$line" >> "$READ/unread" ;;
         esac
-    done < "$errors"
+    done < "$READ/errors"
     say "loaded $word"
 done
 stop_meter
-if [ -s "$UNREAD" ]; then
-    unread=0 first=
-    while IFS= read -r line; do
-        say "cannot be read: $line"
-        unread=$((unread + 1))
-        [ -n "$first" ] || first=$line
-    done < "$UNREAD"
-    leave "$unread files or directories could not be read; the first: $first"
-    exit 1
-fi
+unread
+[ "$unread" -eq 0 ] || fail "$words"
