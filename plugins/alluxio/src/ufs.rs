@@ -51,10 +51,11 @@ pub fn change(ctx: &Context<Spec>, host: &impl Host) -> Result<UfsChange> {
     let dataset = ctx.dataset()?;
     let mounts = Mounts::of(dataset)?;
     let wanted = &mounts.table;
-    let Some(shown) = shown(ctx, dataset)? else {
+    let Some(of_status) = ctx.shown_mounts()? else {
         return Ok(UfsChange::default());
     };
-    let (before, after) = (by_path(&shown, &ctx.shown_mounts()?), by_path(&mounts, &dataset.mounts));
+    let shown = shown(dataset, &of_status)?;
+    let (before, after) = (by_path(&shown, &of_status), by_path(&mounts, &dataset.mounts));
     let mut change = UfsChange::between(&before, &after, |path, _, _| shown.table.get(path) == wanted.get(path));
     let masters = host.pods(MASTER)?;
     let Some(master) = masters.iter().find(|pod| pod.ready) else {
@@ -138,18 +139,13 @@ pub fn update(ctx: &Context<Spec>, host: &impl Host, change: &UfsChange) -> Resu
     Ok(true)
 }
 
-/// Returns the mounts that the Dataset's status shows; empty before it is bound. A change of
-/// options that all mounts share is not seen, because the status does not have them.
-fn shown(ctx: &Context<Spec>, dataset: &DatasetSpec) -> Result<Option<Mounts>> {
-    let mounts = ctx.shown_mounts()?;
-    if mounts.is_empty() {
-        return Ok(None);
-    }
+/// Returns the mounts that the Dataset's status shows. A change of options that all mounts share
+/// is not seen, because the status does not have them.
+fn shown(dataset: &DatasetSpec, mounts: &[Mount]) -> Result<Mounts> {
     Mounts::of(&DatasetSpec {
-        mounts,
+        mounts: mounts.to_vec(),
         ..dataset.clone()
     })
-    .map(Some)
 }
 
 fn bring_about(ctx: &Context<Spec>, host: &impl Host, mounts: &Mounts, first_unmount: &[String]) -> Result<()> {

@@ -98,6 +98,20 @@ fn by_files_the_script_gets_the_lines_and_what_changed() {
     );
 }
 
+/// A Dataset that is bound without mounts is not one that is not bound.
+#[test]
+fn mounts_of_a_dataset_that_had_none_are_mounted() {
+    let mut documents = support::KIT.pair(json!({"mounts": [mount("a")]}), json!({}));
+    let change = |documents: &[Value]| {
+        let ctx = support::KIT.context(documents).unwrap();
+        let change = Alluxio::should_update_ufs(&ctx, &master()).unwrap();
+        change.added.into_keys().collect::<Vec<String>>()
+    };
+    assert!(change(&documents).is_empty(), "it is not bound yet");
+    documents[0]["status"] = json!({"conditions": [{"type": "Ready", "status": "True"}]});
+    assert_eq!(change(&documents), ["/a"]);
+}
+
 /// A mount without a name and a path is the root, which a running master keeps.
 #[test]
 fn another_root_waits_for_another_master() {

@@ -12,11 +12,14 @@ use crate::values::Values;
 
 /// Returns the mounts that come and go between those that the Dataset shows and those that it
 /// wants, by where they appear; all of them after a restart of the pod that has mounted them, which
-/// may have lost what it knew. Returns no change before the Dataset shows any, and while no pod can
+/// may have lost what it knew. Returns no change before the Dataset is bound, and while no pod can
 /// mount, because the comparison is repeated then.
 pub fn change(ctx: &Context<Spec>, host: &impl Host) -> Result<UfsChange> {
-    let (shown, wanted) = (by_place(&ctx.shown_mounts()?), by_place(&ctx.dataset()?.mounts));
-    if shown.is_empty() {
+    let Some(shown) = ctx.shown_mounts()? else {
+        return Ok(UfsChange::default());
+    };
+    let (shown, wanted) = (by_place(&shown), by_place(&ctx.dataset()?.mounts));
+    if shown.is_empty() && wanted.is_empty() {
         return Ok(UfsChange::default());
     }
     let Some(is_forgotten) = entries::is_forgotten(ctx, host)? else {

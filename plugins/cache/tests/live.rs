@@ -34,6 +34,11 @@ fn mounts_come_and_go() {
         (vec!["/c".into()], vec!["/b".into()])
     );
     assert_eq!(change.changed["/a"].1.options["x"], "1");
+    // Bound without mounts is not the same as not bound.
+    let mut bare = after.clone();
+    bare[0]["status"] = json!({"mounts": [], "conditions": [{"type": "Ready", "status": "False"}]});
+    let change = Cache::should_update_ufs(&installed(&bare, &values), &host).unwrap();
+    assert_eq!(keys(&change.added), ["/a", "/c"]);
     // The pods stay as they are: their configuration has the mounts.
     let mut updated = Cache::desired(&ctx, &host).unwrap();
     let config: Value = serde_json::from_str(updated["config"].as_str().unwrap()).unwrap();

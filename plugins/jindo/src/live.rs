@@ -34,9 +34,12 @@ pub fn change(ctx: &Context<Spec>, host: &impl Host) -> Result<UfsChange> {
     if ctx.runtime.spec.master.disabled {
         return Ok(UfsChange::default());
     }
-    let (wanted, shown) = (by_path(&ctx.dataset()?.mounts), by_path(&ctx.shown_mounts()?));
+    let Some(shown) = ctx.shown_mounts()? else {
+        return Ok(UfsChange::default());
+    };
+    let (wanted, shown) = (by_path(&ctx.dataset()?.mounts), by_path(&shown));
     let masters = host.pods(MASTER)?;
-    if shown.is_empty() || !masters.iter().any(|pod| pod.ready) {
+    if !masters.iter().any(|pod| pod.ready) {
         return Ok(UfsChange::default());
     }
     let target = |mount: &Mount| sources::table(std::slice::from_ref(mount));

@@ -48,9 +48,7 @@ fn a_mount_that_cannot_work(#[case] mount: Value, #[case] field: &str, #[case] r
 
 fn shared(names: &[&str], points: &[&str]) -> Vec<Value> {
     let option = |name: &&str| json!({"name": name, "valueFrom": {"secretKeyRef": {"name": "keys", "key": "k"}}});
-    let mount = |(at, point): (usize, &&str)| {
-        json!({"mountPoint": point, "name": format!("m{at}"), "options": {"fs.oss.endpoint": "e"}})
-    };
+    let mount = |(at, point): (usize, &&str)| json!({"mountPoint": point, "name": format!("m{at}"), "options": {"fs.oss.endpoint": "e"}});
     let mounts: Vec<Value> = points.iter().enumerate().map(mount).collect();
     let options: Vec<Value> = names.iter().map(option).collect();
     support::KIT.pair(json!({"mounts": mounts, "sharedEncryptOptions": options}), json!({}))

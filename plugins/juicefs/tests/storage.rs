@@ -68,7 +68,10 @@ async fn a_quota_needs_no_directory_to_be_there(#[case] set: &str, #[case] asked
         let quotas: Vec<&String> = asks.iter().filter(|words| words.contains("quota set")).collect();
         assert_eq!(quotas.len(), asked.len(), "{ran:?}");
         let mut ends = quotas.iter().zip(asked);
-        assert!(ends.all(|(words, end)| words.ends_with(&format!("--capacity 2{end}"))), "{ran:?}");
+        assert!(
+            ends.all(|(words, end)| words.ends_with(&format!("--capacity 2{end}"))),
+            "{ran:?}"
+        );
         let done = (ran.of("mount.juicefs").len(), ran.code == 0);
         assert_eq!(done, (usize::from(mounted), mounted), "{ran:?}");
     }

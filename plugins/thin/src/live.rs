@@ -10,13 +10,12 @@ use crate::input::Spec;
 use crate::values::Values;
 
 /// Returns the mounts that come and go between those that the Dataset shows and those that it
-/// wants, by where they appear. Returns no change before it shows any.
+/// wants, by where they appear. Returns no change before it is bound.
 pub fn change(ctx: &Context<Spec>) -> Result<UfsChange> {
-    let shown = by_place(&ctx.shown_mounts()?);
-    if shown.is_empty() {
+    let Some(shown) = ctx.shown_mounts()? else {
         return Ok(UfsChange::default());
-    }
-    let wanted = by_place(&ctx.dataset()?.mounts);
+    };
+    let (shown, wanted) = (by_place(&shown), by_place(&ctx.dataset()?.mounts));
     Ok(UfsChange::between(&shown, &wanted, |_, old, new| old == new))
 }
 

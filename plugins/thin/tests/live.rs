@@ -41,6 +41,11 @@ fn mounts_come_and_go_without_a_change_of_the_pods() {
     );
     let (old, new) = &change.changed["/a"];
     assert_eq!((old.options.len(), new.options["x"].as_str()), (0, "1"));
+    // Bound without mounts is not the same as not bound.
+    let mut bare = after.clone();
+    bare[0]["status"] = json!({"conditions": [{"type": "Ready", "status": "True"}]});
+    let change = Thin::should_update_ufs(&installed(&bare, &values), &host).unwrap();
+    assert_eq!(keys(&change.added), ["/a", "/c"]);
     // The values have the new mounts, and nothing else is new.
     let mut updated = Thin::desired(&ctx, &host).unwrap();
     let config: Value = serde_json::from_str(updated["fuse"]["configValue"].as_str().unwrap()).unwrap();

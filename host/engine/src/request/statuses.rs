@@ -65,7 +65,14 @@ impl Request {
     }
 
     /// UpdateDatasetStatus: the phase, the condition that goes with it, and what is bound.
+    ///
+    /// Which mounts there are is the plugin's to say. Only those of a Dataset that is bound just now
+    /// are those that it asks for, unless they were mounted, and shown, before.
     pub fn update_dataset_status(&mut self, phase: DatasetPhase) {
+        let was_mounted = self.runtime_status.mount_time.is_some() && !self.dataset_status.mounts.is_empty();
+        if !self.is_set_up() && !was_mounted {
+            self.show_mounts();
+        }
         let (reason, message, ready) = match phase {
             DatasetPhase::Bound => (dataset_reasons::READY, "The ddc runtime is ready.", true),
             DatasetPhase::Failed => (dataset_reasons::FAILED, "The ddc runtime is not ready.", false),
@@ -78,13 +85,6 @@ impl Request {
             .and_then(|state| state.wanted);
         let status = &mut self.dataset_status;
         status.phase = phase;
-        if status.mounts.is_empty() {
-            status.mounts = self
-                .dataset
-                .as_ref()
-                .map(|dataset| dataset.spec.mounts.clone())
-                .unwrap_or_default();
-        }
         // The runtime shows what is mounted too, without how.
         let without_options = |mount: &Mount| Mount {
             options: BTreeMap::new(),
@@ -108,9 +108,18 @@ impl Request {
         }
     }
 
-    /// Shows that the mounts were made just now.
+    /// Shows that the mounts that the Dataset asks for were made just now.
     pub fn mounted(&mut self) {
         self.runtime_status.mount_time = Some(now());
+        self.show_mounts();
+    }
+
+    fn show_mounts(&mut self) {
+        self.dataset_status.mounts = self
+            .dataset
+            .as_ref()
+            .map(|dataset| dataset.spec.mounts.clone())
+            .unwrap_or_default();
     }
 
     /// UpdateCacheOfDataset: the Dataset shows what the runtime shows.

@@ -9,6 +9,7 @@ pub mod claim_users;
 pub mod events;
 pub mod fair_places;
 pub mod labeler;
+mod mounts_shown;
 pub mod own_time;
 pub mod own_writes;
 pub mod ports;
@@ -46,6 +47,7 @@ use crate::shared::claim_users::ClaimUsers;
 use crate::shared::events::Events;
 use crate::shared::fair_places::FairPlaces;
 use crate::shared::labeler::Labeler;
+use crate::shared::mounts_shown::MountsShown;
 use crate::shared::own_writes::OwnWrites;
 use crate::shared::ports::Ports;
 use crate::shared::references::References;
@@ -126,6 +128,8 @@ pub struct Shared {
     pub refusals: Refusals,
     /// Status patches that have changed nothing.
     pub vain_patches: VainPatches,
+    /// Which mounts the statuses of Datasets were given.
+    pub mounts_shown: MountsShown,
     /// Since when pods are not ready.
     pub unready: Unready,
     /// The configuration.
@@ -172,6 +176,7 @@ impl Shared {
             seen_objects: SeenObjects::default(),
             refusals: Refusals::default(),
             vain_patches: VainPatches::default(),
+            mounts_shown: MountsShown::default(),
             unready: Unready::default(),
             settings,
             claim_users: ClaimUsers::default(),
@@ -279,6 +284,7 @@ impl Shared {
         self.rollouts.forget(uid);
         self.seen_objects.forget(uid);
         self.vain_patches.forget(uid);
+        self.mounts_shown.forget(uid);
         self.events.forget(uid);
     }
 }

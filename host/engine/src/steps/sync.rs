@@ -1,6 +1,8 @@
 //! Sync: keeps a bound dataset true to its cache system. The order is that of
 //! `docs/template-engine.md`, row by row.
 
+use std::time::Instant;
+
 use wasser_api::conditions::dataset as conditions;
 use wasser_api::dataset::DatasetPhase;
 use wasser_api::reasons::{dataset as reasons, events};
@@ -228,6 +230,9 @@ impl Request {
     /// ShouldUpdateUFS and UpdateOnUFSChange: mounts that came or went. If the plugin has no method
     /// that changes them, they are part of the values, and the release has them by now.
     async fn sync_ufs(&mut self, is_followed: bool) -> Result<(), EngineError> {
+        if self.mounts_are_dropped() {
+            return Ok(());
+        }
         let outcome = self.implement.should_update_ufs(&self.context).await;
         let Some(change) = self.answer("should-update-ufs", outcome)? else {
             return Ok(());
@@ -248,15 +253,24 @@ impl Request {
             return Ok(());
         }
         self.mounted();
-        self.dataset_status.mounts = self
-            .dataset
-            .as_ref()
-            .map(|dataset| dataset.spec.mounts.clone())
-            .unwrap_or_default();
+        let generation = self.dataset.as_ref().and_then(|dataset| dataset.metadata.generation);
+        self.shared
+            .mounts_shown
+            .note(&self.uid, generation.unwrap_or_default(), Instant::now());
         self.remove_dataset_condition(conditions::UPDATING);
         self.update_dataset_status(DatasetPhase::Bound);
         self.restart_metadata_sync();
         self.note_mounts().await
+    }
+
+    /// Whether the status does not have the mounts that it was given.
+    fn mounts_are_dropped(&self) -> bool {
+        self.dataset.as_ref().is_some_and(|dataset| {
+            let shows = dataset.status.as_ref().is_some_and(|status| !status.mounts.is_empty());
+            let generation = dataset.metadata.generation.unwrap_or_default();
+            let given = &self.shared.mounts_shown;
+            !shows && !dataset.spec.mounts.is_empty() && given.were_of(&self.uid, generation, Instant::now())
+        })
     }
 
     fn show_updating(&mut self) {

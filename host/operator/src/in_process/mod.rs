@@ -7,6 +7,7 @@
 //! what it does not learn.
 
 mod adoption;
+mod alluxio_mounts;
 mod alluxio_operations;
 mod alone;
 mod artifacts;
