@@ -97,14 +97,15 @@ read_line() {
   done
   [ -z "$secret" ] || digest=$(printf %s "$secret" | sha256sum)
 }
-# The digest of the values that a path was last mounted with is in a file of the container, and gone with it.
+# Where a digest is of what the path $2 was last mounted with: for `mount` the values of its Secrets, for `line` its line. They are files of
+# the container, and gone with it.
 record_of() {
   local name
-  name=$(printf %s "$1" | sha256sum)
-  echo "${TMPDIR:-/tmp}/fluid-mount-${name%% *}"
+  name=$(printf %s "$2" | sha256sum)
+  echo "${TMPDIR:-/tmp}/fluid-$1-${name%% *}"
 }
 rotated() {
-  [ -n "$digest" ] && [ "$digest" != "$(cat "$(record_of "$path")" 2>/dev/null)" ]
+  [ -n "$digest" ] && [ "$digest" != "$(cat "$(record_of mount "$path")" 2>/dev/null)" ]
 }
 {{- end }}
 
@@ -112,19 +113,66 @@ rotated() {
 {{- define "alluxio.mountScript" -}}
 #!/bin/bash
 # Mounts what mount.info says and is missing, gives mounts the values of their Secrets where these have changed, and unmounts what it does not
-# say. FLUID_MOUNTS counts instead of mount.info where it is set: the file takes the kubelet a while to renew. Each line of FLUID_UNMOUNT is
-# the path of a mount that is unmounted first.
+# say. FLUID_MOUNTS counts instead of mount.info where it is set: the file takes the kubelet a while to renew. A mount that is there otherwise
+# is unmounted first: what is cached of it goes with it, so one that is right stays. How it is mounted is known of those that this script has
+# mounted since FLUID_SINCE, when all was as it should be; of the others, each line of FLUID_UNMOUNT is the path of one that has to go.
+# A data source that hangs must not keep the others away: each command has as long as EACH says, and those that failed the last time come last.
+# All together have the seconds of FLUID_SECONDS; what is left then is tried first the next time.
 # Ends with 1 if something failed, after trying everything, and with 2 if Alluxio does not answer.
 {{ include "alluxio.mountLine" . }}
 # Whether $2 is a line of $1.
 has() {
   [[ $'\n'$1$'\n' == *$'\n'"$2"$'\n'* ]]
 }
+# The seconds that a command may take, and the fewest with which one is begun.
+EACH=20 FEWEST=5
+ends=$((SECONDS + ${FLUID_SECONDS:-40}))
+has_time() {
+  [ $((ends - SECONDS)) -ge $FEWEST ] && return
+  echo "there was no time left for $1, which is tried first the next time"
+  return 1
+}
+# Runs a command of Alluxio for as long as there is time, and fails with 124 if that is over.
+alluxio_fs() {
+  local rest=$((ends - SECONDS)) code
+  [ $rest -lt $EACH ] || rest=$EACH
+  timeout $rest alluxio fs "$@" 2>&1
+  code=$?
+  # Some systems report the signal.
+  case $code in 124 | 137 | 143) ;; *) return $code ;; esac
+  echo "alluxio fs $1 had no answer after $rest s"
+  return 124
+}
+# Whether $1, or a path above it, failed the last time.
+failed_before() {
+  local path=$1
+  while [ -n "$path" ]; do
+    ! has "$before" "$path" || return 0
+    path=${path%/*}
+  done
+  return 1
+}
+# Whether a mount at $1 that is there can stay, if it is to be as the line $2 says.
+stays() {
+  local was
+  was=$(cat "$(record_of line "$1")" 2>/dev/null)
+  case $was in
+    "since ${FLUID_SINCE-}: "*) [ "$was" = "$(as_line "$2")" ] ;;
+    *) ! has "${FLUID_UNMOUNT-}" "$1" ;;
+  esac
+}
+# What is recorded of a mount that is as the line $1 says.
+as_line() {
+  echo "since ${FLUID_SINCE-}: $(printf %s "$1" | sha256sum)"
+}
 info=$(dirname "$0")/mount.info
 wanted=${FLUID_MOUNTS-$(cat "$info")}
 failed=0
 
-table=$(alluxio fs mount 2>&1) || { echo "$table"; exit 2; }
+failures=${TMPDIR:-/tmp}/fluid-failed
+before=$(cat "$failures" 2>/dev/null)
+
+table=$(alluxio_fs mount) || { echo "$table"; exit 2; }
 # Lines: paths that are mounted, that stay so, and that were unmounted.
 mounted= kept= gone=
 while IFS= read -r line; do
@@ -138,29 +186,51 @@ while IFS= read -r line; do
   [ -n "$line" ] || continue
   # Before anything is unmounted.
   split_line "$line" || exit 1
-  has "${FLUID_UNMOUNT-}" "${words[0]}" || kept+=${words[0]}$'\n'
+  ! stays "${words[0]}" "$line" || kept+=${words[0]}$'\n'
 done <<< "$wanted"
 
 # Children before their parents.
 while IFS= read -r path; do
   if [ -n "$path" ] && ! has "$kept" "$path"; then
+    has_time "$path" || { failed=1; continue; }
     echo "unmounting $path"
-    if alluxio fs unmount "$path" 2>&1; then gone+=$path$'\n'; else failed=1; fi
+    if alluxio_fs unmount "$path"; then
+      gone+=$path$'\n'
+      rm -f "$(record_of line "$path")"
+    else
+      failed=1
+    fi
   fi
 done <<< "$(printf %s "$mounted" | sort -r)"
 
-while IFS= read -r line; do
-  [ -n "$line" ] || continue
-  read_line "$line" || { failed=1; continue; }
+# Brings about what the line $1 says. Fails if that was tried in vain.
+bring_about() {
+  read_line "$1" || return
   if has "$gone" "$path" || ! has "$mounted" "$path"; then
+    has_time "$path" || { failed=1; return 0; }
     echo "mounting $path"
-    alluxio fs mount "${arguments[@]}" "$path" "$source" 2>&1 || { failed=1; continue; }
+    # Alluxio may go on with a command that nobody waits for.
+    as_line "$1" > "$(record_of line "$path")"
+    alluxio_fs mount "${arguments[@]}" "$path" "$source" || {
+      [ $? -eq 124 ] || rm -f "$(record_of line "$path")"
+      return 1
+    }
   elif rotated; then
+    has_time "$path" || { failed=1; return 0; }
     echo "updating $path"
-    alluxio fs updateMount "${arguments[@]}" "$path" 2>&1 || { failed=1; continue; }
+    alluxio_fs updateMount "${arguments[@]}" "$path" || return
   fi
-  [ -z "$digest" ] || echo "$digest" > "$(record_of "$path")"
-done <<< "$wanted"
+  [ -z "$digest" ] || echo "$digest" > "$(record_of mount "$path")"
+}
+tried_in_vain=
+for last in false true; do
+  while IFS= read -r line; do
+    [ -n "$line" ] && split_line "$line" || continue
+    if failed_before "${words[0]}"; then $last || continue; else ! $last || continue; fi
+    bring_about "$line" || { failed=1; tried_in_vain+=${words[0]}$'\n'; }
+  done <<< "$wanted"
+done
+printf %s "$tried_in_vain" > "$failures"
 exit $failed
 {{ end }}
 
@@ -184,7 +254,7 @@ done <<< "${FLUID_MOUNTS-}"
 exec 3<>/dev/tcp/127.0.0.1/{{ .Values.master.ports.rpc }} || exit 1
 scripts=$(dirname "$0")
 [ -s "$scripts/mount.info" ] || exit 0
-# A master listens before it serves; without its mounts it is not ready.
-"$scripts/mount.sh" >> /proc/1/fd/1 2>&1
+# A master listens before it serves, and it is not ready before its mounts were tried. That has an end before the probe's time is over.
+FLUID_SECONDS=90 "$scripts/mount.sh" >> /proc/1/fd/1 2>&1
 [ $? -ne 2 ]
 {{ end }}

@@ -3,9 +3,11 @@
 //! From the manifest to the chart's values: [`input`] is read into [`mounts`], [`tiers`] and
 //! [`ports`], from which come the [`properties`] and the [`pods`]; [`transform`] puts them
 //! together, and [`members`] keeps several masters together. [`ufs`] brings the mounts about in a
-//! running master, and the [`reports`] are the way back: what the system says about itself.
-//! [`operations`] says what data operations run. [`implement`] lists the methods.
+//! running master, by a script or by [`commands`], and the [`reports`] are the way back: what the
+//! system says about itself. [`operations`] says what data operations run. [`implement`] lists the
+//! methods.
 
+mod commands;
 mod describe;
 mod fuse;
 mod images;

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use wasser_sdk::{Context, DatasetSpec, Error, Host, Mount, Pod, Result, UfsChange};
 
+use crate::commands;
 use crate::describe::MASTER;
 use crate::input::Spec;
 use crate::masters::master;
-use crate::mounts::{Entry, LOCAL_ROOT, Mounts, place};
+use crate::mounts::{LOCAL_ROOT, Mounts, place};
 use crate::reports::{self, MountTable};
 
 /// The setting of the installation that says how mounts reach the master: as files of its pod, or
@@ -19,7 +20,7 @@ const SCRIPT: &str = "/etc/fluid/scripts/mount.sh";
 /// The script next to it that prints the paths whose Secrets have changed since. Pods that an
 /// earlier chart started do not have it.
 const ROTATED: &str = "/etc/fluid/scripts/rotated.sh";
-/// How long all commands of one call may take together is the host's to limit; this is for each.
+/// How long a command can take. The script ends before, with what there was time for.
 const PATIENCE: Duration = Duration::from_secs(50);
 
 /// Reports whether the master's pods have the mounts and the Secrets of their options as files.
@@ -151,19 +152,22 @@ fn shown(dataset: &DatasetSpec, mounts: &[Mount]) -> Result<Mounts> {
 fn bring_about(ctx: &Context<Spec>, host: &impl Host, mounts: &Mounts, first_unmount: &[String]) -> Result<()> {
     let pod = master(host)?;
     if by_files(ctx) {
-        by_script(host, &pod, mounts, first_unmount)
+        let since = ctx.mount_time().unwrap_or_default();
+        by_script(host, &pod, mounts, first_unmount, since)
     } else {
-        by_commands(host, &pod, mounts, first_unmount)
+        commands::bring_about(ctx, host, &pod, mounts, first_unmount)
     }
 }
 
 /// Gives the script the lines of mount.info as they are to be: the file itself takes the kubelet a
 /// minute or two to renew. They are variables and no arguments, so that the script of an earlier
-/// chart, which reads other lines, goes by its own file.
-fn by_script(host: &impl Host, pod: &Pod, mounts: &Mounts, first_unmount: &[String]) -> Result<()> {
+/// chart, which reads other lines, goes by its own file. Of what it has mounted since the time
+/// `since`, when all was as it should be, it knows itself whether it is right.
+fn by_script(host: &impl Host, pod: &Pod, mounts: &Mounts, first_unmount: &[String], since: &str) -> Result<()> {
     let lines = format!("FLUID_MOUNTS={}", mounts.lines().join("\n"));
     let unmount = format!("FLUID_UNMOUNT={}", first_unmount.join("\n"));
-    let argv = ["env", &lines, &unmount, SCRIPT];
+    let since = format!("FLUID_SINCE={since}");
+    let argv = ["env", &lines, &unmount, &since, SCRIPT];
     let output = host
         .ask(&pod.name, &argv, PATIENCE)
         .map_err(|e| Error::failed(format!("mounting in pod {}: {e}", pod.name)))?;
@@ -176,77 +180,4 @@ fn by_script(host: &impl Host, pod: &Pod, mounts: &Mounts, first_unmount: &[Stri
         pod.name,
         reports::reasons(&said)
     )))
-}
-
-/// Runs the commands of Alluxio one by one. One that fails does not keep the others from being
-/// tried.
-fn by_commands(host: &impl Host, pod: &Pod, mounts: &Mounts, first_unmount: &[String]) -> Result<()> {
-    let table = MountTable::parse(&host.run(&pod.name, &["alluxio", "fs", "mount"], PATIENCE)?);
-    let mut failures = Vec::new();
-    let extra = |path: &String| *path != "/" && (!mounts.table.contains_key(path) || first_unmount.contains(path));
-    // Children before their parents.
-    let unmounted: Vec<&String> = table.paths.iter().rev().filter(|path| extra(path)).collect();
-    for path in &unmounted {
-        attempt(
-            host,
-            pod,
-            "unmounting",
-            path,
-            &["alluxio", "fs", "unmount", path],
-            &mut failures,
-        );
-    }
-    for (path, entry) in &mounts.table {
-        let mounted = table.paths.contains(path) && !unmounted.contains(&path);
-        // Which values it was mounted with, nobody knows.
-        if mounted && entry.secrets.is_empty() {
-            continue;
-        }
-        let what = if mounted { "updating" } else { "mounting" };
-        match command(host, path, entry, mounted) {
-            Ok(argv) => {
-                let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
-                attempt(host, pod, what, path, &argv, &mut failures);
-            }
-            Err(error) => failures.push(format!("{what} {path}: {error}")),
-        }
-    }
-    if failures.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::failed(failures.join("; ")))
-    }
-}
-
-fn attempt(host: &impl Host, pod: &Pod, what: &str, path: &str, argv: &[&str], failures: &mut Vec<String>) {
-    match host.ask(&pod.name, argv, PATIENCE) {
-        Ok(output) if output.code == 0 => {}
-        Ok(output) => {
-            let said = format!("{}\n{}", output.stdout, output.stderr);
-            failures.push(format!("{what} {path}: {}", reports::reasons(&said)));
-        }
-        Err(error) => failures.push(format!("{what} {path}: {error}")),
-    }
-}
-
-/// `alluxio fs mount` for a data source, or `alluxio fs updateMount` for one that is mounted, with
-/// the values of Secrets.
-fn command(host: &impl Host, path: &str, entry: &Entry, mounted: bool) -> Result<Vec<String>> {
-    let verb = if mounted { "updateMount" } else { "mount" };
-    let mut argv: Vec<String> = ["alluxio", "fs", verb].map(String::from).to_vec();
-    argv.extend(entry.flags().map(String::from));
-    let mut option = |name: &str, value: &str| argv.extend(["--option".to_string(), format!("{name}={value}")]);
-    for (name, value) in &entry.options {
-        option(name, value);
-    }
-    for (name, secret) in &entry.secrets {
-        let missing = || Error::failed(format!("Secret {} has no key `{}`; add it", secret.name, secret.key));
-        let value = host.secret(&secret.name, &secret.key)?.ok_or_else(missing)?;
-        option(name, &String::from_utf8_lossy(&value));
-    }
-    argv.push(path.to_string());
-    if !mounted {
-        argv.push(entry.source.clone());
-    }
-    Ok(argv)
 }

@@ -1,88 +1,27 @@
-//! Conversations with the master.
+//! Questions to the master, and the order to empty its cache.
 
 use std::time::Duration;
 
-use wasser_sdk::{Context, Error, Host, Measure, Result, Severity, StorageStats};
+use wasser_sdk::{Context, Error, Host, Measure, Result, StorageStats};
 
 use crate::describe::MASTER;
 use crate::input::Spec;
 use crate::reports;
 use crate::sources::Sources;
 
-const SHORT: Duration = Duration::from_secs(20);
+/// How long a command may take that only asks.
+pub const SHORT: Duration = Duration::from_secs(20);
 const LONG: Duration = Duration::from_secs(1500);
 /// Counting asks the data sources for every object, so an installation can do without.
 const QUERY_TOTAL: &str = "query-ufs-total";
-const MOUNTED: &str = "Mount point already exists";
 
 /// Returns the name of a master pod that is ready.
-fn master(host: &impl Host) -> Result<String> {
+pub fn master(host: &impl Host) -> Result<String> {
     let pods = host.ready_pods(MASTER)?;
     let pod = pods
         .first()
         .ok_or_else(|| Error::retry_after(5, "no master is ready"))?;
     Ok(pod.name.clone())
-}
-
-/// Returns what the master has mounted, by path. The master must be able to report first.
-fn mounted(host: &impl Host, pod: &str) -> Result<Vec<String>> {
-    host.run(pod, &["jindocache", "-report"], SHORT)?;
-    let listed = host.run(pod, &["jindocache", "-mount"], SHORT)?;
-    Ok(reports::mounts(&listed).into_iter().map(str::to_owned).collect())
-}
-
-/// Mounts what is not mounted. A mount that fails does not keep the others from being tried.
-pub fn mount(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
-    let pod = master(host)?;
-    let there = mounted(host, &pod)?;
-    let mut failures = Vec::new();
-    for (path, target) in Sources::of(ctx)?.mounts {
-        if there.contains(&path) {
-            continue;
-        }
-        let output = host.ask(&pod, &["jindocache", "-mount", &path, &target], SHORT)?;
-        if output.code != 0 && !output.stdout.contains(MOUNTED) && !output.stderr.contains(MOUNTED) {
-            failures.push(format!("{target} at {path}: {}", last_line(&output.stderr)));
-        }
-    }
-    let sets = host.run(&pod, &["jindocache", "-listCacheSet"], SHORT)?;
-    if !sets.contains("cacheStrategy") {
-        host.run(
-            &pod,
-            &["jindocache", "-refreshCacheSet", "-path", "/cacheset.xml"],
-            SHORT,
-        )?;
-    }
-    if failures.is_empty() {
-        return Ok(());
-    }
-    Err(Error::failed(format!(
-        "`jindocache -mount` in pod {pod} could not mount {}",
-        failures.join("; ")
-    )))
-}
-
-/// Unmounts what of these paths is mounted. One that stays is reported once, and does not keep the
-/// others from being mounted: at worst, there is more to see than was asked for.
-pub fn unmount(host: &impl Host, paths: &[String]) -> Result<()> {
-    let pod = master(host)?;
-    let there = mounted(host, &pod)?;
-    for path in paths.iter().filter(|path| there.contains(path)) {
-        let output = host.ask(&pod, &["jindocache", "-unmount", path], SHORT)?;
-        if output.code != 0 {
-            let said = last_line(&output.stderr);
-            let message = format!(
-                "`jindocache -unmount` in pod {pod} could not unmount {path}, which stays visible: \
-                 {said}"
-            );
-            host.event(Severity::Warning, "UnmountFailed", &message)?;
-        }
-    }
-    Ok(())
-}
-
-fn last_line(text: &str) -> &str {
-    text.lines().last().unwrap_or("nothing on standard error")
 }
 
 /// Returns the bytes of all mounts.

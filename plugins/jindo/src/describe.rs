@@ -56,6 +56,8 @@ pub fn description() -> Description {
             // For the ConfigMap that hadoopConfig names.
             Want::new("objects", &["ConfigMap"]),
             Want::new("ports", &[]),
+            // What attempts to mount have come to.
+            Want::new("state", &[]),
             // An event reports a mount that cannot be unmounted.
             Want::new("events", &[]),
             Want::new("kinds", &["StatefulSet", "DaemonSet", "ConfigMap", "Service"]),

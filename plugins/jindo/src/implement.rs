@@ -7,6 +7,7 @@ use crate::cli;
 use crate::describe;
 use crate::input::Spec;
 use crate::live;
+use crate::mounting;
 use crate::transform;
 
 /// JindoCache.
@@ -42,7 +43,7 @@ impl Implement for Jindo {
     }
 
     fn prepare_ufs(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
-        cli::mount(ctx, host)
+        mounting::bring_about(ctx, host, None)
     }
 
     fn storage_stats(ctx: &Context<Spec>, host: &impl Host) -> Result<StorageStats> {
@@ -58,8 +59,7 @@ impl Implement for Jindo {
     }
 
     fn update_ufs(ctx: &Context<Spec>, host: &impl Host, change: &UfsChange) -> Result<bool> {
-        cli::unmount(host, &change.going())?;
-        cli::mount(ctx, host)?;
+        mounting::bring_about(ctx, host, Some(change))?;
         Ok(true)
     }
 

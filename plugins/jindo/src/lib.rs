@@ -2,8 +2,9 @@
 //!
 //! From the manifest to the chart's values: [`input`] is read into [`sources`], with their
 //! [`cache_sets`] and [`credentials`], and a [`store`], from which [`properties`] and [`transform`]
-//! make the values. [`members`] keeps several masters together. [`cli`] talks to the master, and [`reports`] reads
-//! its answers. [`live`] says which mounts of a Dataset in use have changed.
+//! make the values. [`members`] keeps several masters together. [`live`] says which mounts of a
+//! Dataset in use have changed, and [`mounting`] brings them about in the master; [`cli`] asks it
+//! for more, and [`reports`] reads its answers.
 
 mod cache_sets;
 mod cli;
@@ -13,6 +14,7 @@ mod implement;
 mod input;
 mod live;
 mod members;
+mod mounting;
 mod ports;
 mod properties;
 mod sources;

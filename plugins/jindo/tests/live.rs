@@ -3,11 +3,14 @@
 
 mod support;
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use rstest::rstest;
 use serde_json::{Value, json};
 use wasser_jindo::Jindo;
 use wasser_sdk::testing::{FakeHost, converse, exit, ok};
-use wasser_sdk::{Context, Implement, Mount, UfsChange};
+use wasser_sdk::{Context, HostError, Implement, Mount, UfsChange};
 
 const MASTER: &str = "demo-jindofs-master-0";
 /// Later than the start of the masters here, which is that of 1970.
@@ -118,4 +121,79 @@ fn what_goes_is_unmounted_before_what_comes_is_mounted(#[case] code: i32, #[case
         .iter()
         .filter(|call| call.starts_with("event Warning UnmountFailed") && call.contains("in use"));
     assert_eq!(reported.count(), events);
+}
+
+#[test]
+fn data_sources_that_hang_keep_no_other_away_and_come_last_the_next_time() {
+    let names = ["a", "hang-1", "hang-2", "x"];
+    let mounts = names.map(|name| mount(&format!("oss://{name}/x"), name));
+    let ctx = live(&[], &mounts, json!({}), None);
+    let host = master().on_exec(|_, argv| match argv {
+        [_, "-mount", path, _] if path.starts_with("/hang") => Err(HostError::Timeout),
+        _ => ok(""),
+    });
+    let tried = || {
+        host.calls.borrow_mut().clear();
+        let error = converse(&host, |host| Jindo::prepare_ufs(&ctx, host)).unwrap_err();
+        let calls = host.calls();
+        let calls = calls.iter().filter_map(|call| call.split_once(" -mount /"));
+        let paths: Vec<String> = calls
+            .map(|(_, call)| call.split(' ').next().unwrap().to_owned())
+            .collect();
+        (paths, error.to_string())
+    };
+    let (paths, why) = tried();
+    assert_eq!(paths, names[..3]);
+    assert!(why.contains("oss://x/x at /x: there was no time left"), "{why}");
+    assert_eq!(tried().0, ["a", "x", "hang-1", "hang-2"]);
+}
+
+/// What is cached of a mount goes with it: a retry that is about another mount must not make it
+/// again.
+#[test]
+fn a_mount_that_is_right_stays_when_another_one_is_tried_again() {
+    let shown = [mount("oss://a/x", "a")];
+    let wanted = [mount("oss://a/y", "a"), mount("oss://bad/x", "b")];
+    let ctx = live(&shown, &wanted, json!({}), Some(LATER));
+    let there = Rc::new(RefCell::new(vec!["/a".to_owned()]));
+    let host = master().on_exec(move |_, argv| match argv {
+        [_, "-mount"] => ok(&there
+            .borrow()
+            .iter()
+            .map(|path| format!("Mount point: {path} x\n"))
+            .collect::<String>()),
+        [_, "-mount", "/b", ..] => exit(1, "no such bucket"),
+        [_, "-mount", path, _] => {
+            there.borrow_mut().push((*path).to_owned());
+            ok("")
+        }
+        [_, "-unmount", gone] => {
+            there.borrow_mut().retain(|path| path != gone);
+            ok("")
+        }
+        [_, "-listCacheSet"] => ok("cacheStrategy: DISTRIBUTED"),
+        _ => ok(""),
+    });
+    let changes = |ctx: &Context<support::Spec>| {
+        host.calls.borrow_mut().clear();
+        let change = Jindo::should_update_ufs(ctx, &host).unwrap();
+        let refused = converse(&host, |host| Jindo::update_ufs(ctx, host, &change));
+        let calls = host.calls();
+        let calls = calls.iter().filter_map(|call| call.split_once(" jindocache "));
+        let changes: Vec<String> = calls
+            .map(|(_, call)| call.to_owned())
+            .filter(|call| call.contains("mount /"))
+            .collect();
+        (refused.map_err(|error| error.to_string()), changes)
+    };
+    let (refused, made) = changes(&ctx);
+    assert!(refused.unwrap_err().contains("no such bucket"));
+    assert_eq!(made, ["-unmount /a", "-mount /a oss://a/y", "-mount /b oss://bad/x"]);
+    let (refused, made) = changes(&ctx);
+    assert!(refused.unwrap_err().contains("no such bucket"));
+    assert_eq!(made, ["-mount /b oss://bad/x"]);
+    // Given up, it is what it was.
+    let (done, made) = changes(&live(&shown, &shown, json!({}), Some(LATER)));
+    assert_eq!(done, Ok(true));
+    assert_eq!(made, ["-unmount /a", "-mount /a oss://a/x"]);
 }

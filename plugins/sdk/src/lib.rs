@@ -14,6 +14,7 @@
 //! The words and types are those of the WIT packages in `wit/`, which is where their meaning is
 //! fixed.
 
+mod attempts;
 mod command;
 mod context;
 mod dataset;
@@ -37,6 +38,7 @@ pub mod guest;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 
+pub use attempts::Attempts;
 pub use command::{Captured, Command, Ending, Output, Said};
 pub use context::{Context, Metadata, Object, RawContext, RoleStatus};
 pub use dataset::{DataRestoreLocation, DatasetSpec, EncryptOption, Mount, Owner, SecretKeySelector, ValueSource};

@@ -229,6 +229,9 @@ impl Request {
 
     /// ShouldUpdateUFS and UpdateOnUFSChange: mounts that came or went. If the plugin has no method
     /// that changes them, they are part of the values, and the release has them by now.
+    ///
+    /// A change that has not succeeded may have changed some of the mounts already. So one that the
+    /// user has taken back since is finished all the same.
     async fn sync_ufs(&mut self, is_followed: bool) -> Result<(), EngineError> {
         if self.mounts_are_dropped() {
             return Ok(());
@@ -237,7 +240,8 @@ impl Request {
         let Some(change) = self.answer("should-update-ufs", outcome)? else {
             return Ok(());
         };
-        if change.added.is_empty() && change.removed.is_empty() && change.changed.is_empty() {
+        let is_none = change.added.is_empty() && change.removed.is_empty() && change.changed.is_empty();
+        if is_none && !self.was_updating() {
             return Ok(());
         }
         let is_in_values = !self.plugin.has("update-ufs");
@@ -271,6 +275,12 @@ impl Request {
             let given = &self.shared.mounts_shown;
             !shows && !dataset.spec.mounts.is_empty() && given.were_of(&self.uid, generation, Instant::now())
         })
+    }
+
+    /// Whether the last reconcile has begun a change of the mounts, and not ended it.
+    fn was_updating(&self) -> bool {
+        let status = self.dataset.as_ref().and_then(|dataset| dataset.status.as_ref());
+        status.is_some_and(|status| status.phase == DatasetPhase::Updating)
     }
 
     fn show_updating(&mut self) {

@@ -99,6 +99,21 @@ async fn mounts_of_a_dataset_that_had_none_are_made_and_then_shown() {
     cluster.shows(&["a"]).await;
 }
 
+/// What an attempt has changed before it failed is changed back.
+#[tokio::test]
+async fn a_change_of_mounts_that_is_taken_back_is_finished() {
+    let spec = json!({"mounts": [mount("a")]});
+    let cluster = Cluster::bound(Scene::serving(&[registered("alluxio")]), spec).await;
+    cluster.shows(&["a"]).await;
+    cluster.want(&[mount("a"), mount("bad")]);
+    cluster.told("/a s3://a\n/bad s3://bad").await;
+    cluster.scene.phase("Updating").await;
+    cluster.told.lock().unwrap().clear();
+    cluster.want(&[mount("a")]);
+    cluster.told("/a s3://a").await;
+    cluster.shows(&["a"]).await;
+}
+
 /// The definitions of an earlier Fluid lack fields.
 #[tokio::test]
 async fn mounts_that_the_definition_drops_are_not_made_again_and_again() {

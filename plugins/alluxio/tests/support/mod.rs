@@ -1,6 +1,7 @@
 //! What the tests share: the plugin, and manifests as they are asked of it.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub mod live;
 pub mod scripts;
 
 use serde_json::Value;

@@ -1,0 +1,146 @@
+//! Mounting by Alluxio's commands alone, where the master's pod has no script for it.
+
+use std::time::Duration;
+
+use wasser_sdk::{Attempts, Context, Error, Host, HostError, Pod, Result};
+
+use crate::input::Spec;
+use crate::mounts::{Entry, Mounts};
+use crate::reports::{self, MountTable};
+
+/// How long each of them can take: a data source that hangs must not keep the others away.
+const EACH: Duration = Duration::from_secs(20);
+/// The number of commands without an answer after which there is no time for more: the host limits
+/// them all together.
+const UNANSWERED: usize = 2;
+
+/// Makes the mounts of a master those of `mounts`, one by one. One that fails does not keep the
+/// others from being tried, and is tried last the next time. One that is there otherwise is
+/// unmounted first: those of `first_unmount`, but for those that an earlier attempt has mounted
+/// again already.
+pub fn bring_about(
+    ctx: &Context<Spec>,
+    host: &impl Host,
+    pod: &Pod,
+    mounts: &Mounts,
+    first_unmount: &[String],
+) -> Result<()> {
+    let mut attempts = Attempts::read(ctx, host)?;
+    let table = MountTable::parse(&host.run(&pod.name, &["alluxio", "fs", "mount"], EACH)?);
+    let mut run = Run::of(host, pod);
+    let stays = |path: &String| {
+        let wanted = mounts.table.get(path);
+        wanted.is_some_and(|entry| {
+            let known = attempts.has_mounted(path, &entry.line(path));
+            known.unwrap_or(!first_unmount.contains(path))
+        })
+    };
+    // Children before their parents.
+    let going = table.paths.iter().rev().filter(|path| *path != "/" && !stays(path));
+    let going: Vec<&String> = going.collect();
+    for path in &going {
+        if run.attempt(
+            "unmounting",
+            path,
+            &["fs".into(), "unmount".into(), path.to_string()]) {
+            attempts.note_unmounted(path);
+        }
+    }
+    let mut wanted: Vec<(&String, &Entry)> = mounts.table.iter().collect();
+    wanted.sort_by_key(|(path, _)| attempts.has_failed(path));
+    for (path, entry) in wanted {
+        let mounted = table.paths.contains(path) && !going.contains(&path);
+        // Which values it was mounted with, nobody knows.
+        if mounted && entry.secrets.is_empty() {
+            continue;
+        }
+        let what = if mounted { "updating" } else { "mounting" };
+        match command(host, path, entry, mounted) {
+            Ok(words) => {
+                if run.attempt(what, path, &words) && !mounted {
+                    attempts.note_mounted(path, &entry.line(path));
+                    // What was cached of it is gone: not twice, should this be the last command that
+                    // there is time for.
+                    if going.contains(&path) {
+                        attempts.keep(host)?;
+                    }
+                }
+            }
+            Err(error) => run.failures.push(format!("{what} {path}: {error}")),
+        }
+    }
+    if run.failures.is_empty() {
+        return Ok(());
+    }
+    attempts.note_failed(run.in_vain);
+    attempts.keep(host)?;
+    Err(Error::failed(run.failures.join("; ")))
+}
+
+/// Commands about mounts in the pod of a master.
+struct Run<'a, H> {
+    host: &'a H,
+    pod: &'a Pod,
+    /// What went wrong, for people.
+    failures: Vec<String>,
+    /// The paths of commands that were tried in vain.
+    in_vain: Vec<String>,
+    unanswered: usize,
+}
+
+impl<'a, H: Host> Run<'a, H> {
+    fn of(host: &'a H, pod: &'a Pod) -> Self {
+        Self {
+            host,
+            pod,
+            failures: Vec::new(),
+            in_vain: Vec::new(),
+            unanswered: 0,
+        }
+    }
+
+    /// Runs a command of Alluxio about `path`, and returns whether it has succeeded.
+    fn attempt(&mut self, what: &str, path: &str, words: &[String]) -> bool {
+        if self.unanswered >= UNANSWERED {
+            let why = "there was no time left, and it is tried first the next time";
+            self.failures.push(format!("{what} {path}: {why}"));
+            return false;
+        }
+        let words = words.iter().map(String::as_str);
+        let argv: Vec<&str> = ["alluxio"].into_iter().chain(words).collect();
+        let said = self.host.ask(&self.pod.name, &argv, EACH);
+        let why = match said {
+            Ok(output) if output.code == 0 => return true,
+            Ok(output) => reports::reasons(&format!("{}\n{}", output.stdout, output.stderr)),
+            Err(error) => {
+                self.unanswered += usize::from(error == HostError::Timeout);
+                error.to_string()
+            }
+        };
+        self.failures.push(format!("{what} {path}: {why}"));
+        self.in_vain.push(path.to_owned());
+        false
+    }
+}
+
+/// Returns the words of `alluxio fs mount` for a data source, or of `alluxio fs updateMount` for one
+/// that is mounted, with the values of Secrets.
+fn command(host: &impl Host, path: &str, entry: &Entry, mounted: bool) -> Result<Vec<String>> {
+    let verb = if mounted { "updateMount" } else { "mount" };
+    let mut words: Vec<String> = ["fs", verb].map(String::from).to_vec();
+    words.extend(entry.flags().map(String::from));
+    let mut option = |name: &str, value: &str| words.extend(["--option".to_string(), format!("{name}={value}")]);
+    for (name, value) in &entry.options {
+        option(name, value);
+    }
+    for (name, secret) in &entry.secrets {
+        let missing = || Error::failed(format!("Secret {} has no key `{}`; add it", secret.name, secret.key));
+        let value = host.secret(&secret.name, &secret.key)?.ok_or_else(missing)?;
+        option(name, &String::from_utf8_lossy(&value));
+    }
+    words.push(path.to_string());
+    if !mounted {
+        words.push(entry.source.clone());
+    }
+    Ok(words)
+}

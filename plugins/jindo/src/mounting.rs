@@ -1,0 +1,156 @@
+//! Mounts in a running master: what has to go, and what comes.
+
+use std::time::Duration;
+
+use wasser_sdk::{Attempts, Context, Error, Host, HostError, Result, Severity, UfsChange};
+
+use crate::cli::{SHORT, master};
+use crate::input::Spec;
+use crate::reports;
+use crate::sources::{Sources, table};
+
+const MOUNTED: &str = "Mount point already exists";
+/// How long a mount can take: a data source that hangs must not keep the others away.
+const EACH: Duration = Duration::from_secs(8);
+/// The number of mounts without an answer after which there is no time for more: the host limits
+/// all commands together.
+const UNANSWERED: usize = 2;
+
+/// Makes the mounts of the master those of the Dataset, which differ from what it shows by
+/// `change`; `None` before it shows any. A mount that fails does not keep the others from being
+/// tried, and is tried last the next time.
+pub fn bring_about(ctx: &Context<Spec>, host: &impl Host, change: Option<&UfsChange>) -> Result<()> {
+    let sources = Sources::of(ctx)?;
+    let pod = master(host)?;
+    let mut attempts = Attempts::read(ctx, host)?;
+    let mut there = mounted(host, &pod)?;
+    let mut going = going(change, &sources, &attempts);
+    going.retain(|path| there.contains(path));
+    for path in &going {
+        if unmount(host, &pod, path)? {
+            there.retain(|other| other != path);
+            attempts.note_unmounted(path);
+        }
+    }
+    let mut missing: Vec<&(String, String)> = sources.mounts.iter().collect();
+    missing.retain(|(path, _)| !there.contains(path));
+    missing.sort_by_key(|(path, _)| attempts.has_failed(path));
+    let mut failures = Failures::default();
+    for (path, target) in missing {
+        if failures.leave_time_for(path, target) && failures.keep(path, target, mount(host, &pod, path, target)) {
+            attempts.note_mounted(path, target);
+            // What was cached of it is gone: not twice, should there be no time for the rest.
+            if going.contains(path) {
+                attempts.keep(host)?;
+            }
+        }
+    }
+    let sets = give_cache_sets(host, &pod);
+    let Some(why) = failures.describe(&pod, sets.err()) else {
+        return Ok(());
+    };
+    attempts.note_failed(failures.in_vain);
+    attempts.keep(host)?;
+    Err(Error::failed(why))
+}
+
+/// The mounts that failed.
+#[derive(Default)]
+struct Failures {
+    /// For people.
+    messages: Vec<String>,
+    /// The paths that were tried.
+    in_vain: Vec<String>,
+    unanswered: usize,
+}
+
+impl Failures {
+    /// Reports whether there is time for a mount, and takes it for a failure if there is none.
+    fn leave_time_for(&mut self, path: &str, target: &str) -> bool {
+        let has_time = self.unanswered < UNANSWERED;
+        if !has_time {
+            let why = "there was no time left, and it is tried first the next time";
+            self.messages.push(format!("{target} at {path}: {why}"));
+        }
+        has_time
+    }
+
+    /// Keeps the outcome of a mount, and reports whether it is well.
+    fn keep(&mut self, path: &str, target: &str, outcome: std::result::Result<(), HostError>) -> bool {
+        let Err(error) = outcome else { return true };
+        self.unanswered += usize::from(error == HostError::Timeout);
+        self.messages.push(format!("{target} at {path}: {error}"));
+        self.in_vain.push(path.to_owned());
+        false
+    }
+
+    /// Describes them, and why the cache sets are not as they should be.
+    fn describe(&self, pod: &str, sets: Option<Error>) -> Option<String> {
+        let mounts = (!self.messages.is_empty()).then(|| {
+            let all = self.messages.join("; ");
+            format!("`jindocache -mount` in pod {pod} could not mount {all}")
+        });
+        let all: Vec<String> = mounts.into_iter().chain(sets.map(|error| error.to_string())).collect();
+        (!all.is_empty()).then(|| all.join("; "))
+    }
+}
+
+fn mount(host: &impl Host, pod: &str, path: &str, target: &str) -> std::result::Result<(), HostError> {
+    let said = host.ask(pod, &["jindocache", "-mount", path, target], EACH)?;
+    match said.code == 0 || said.stdout.contains(MOUNTED) || said.stderr.contains(MOUNTED) {
+        true => Ok(()),
+        false => Err(HostError::Failed(last_line(&said.stderr).to_owned())),
+    }
+}
+
+/// Returns the paths whose present mounts have to go: those removed, and those that have another
+/// source. What is cached of a mount goes with it, so that one which an earlier attempt has made
+/// right stays.
+fn going(change: Option<&UfsChange>, sources: &Sources, attempts: &Attempts) -> Vec<String> {
+    let has_another = |path: &String| {
+        let (old, new) = change?.changed.get(path)?;
+        Some(table(std::slice::from_ref(old)) != table(std::slice::from_ref(new)))
+    };
+    let changed = sources.mounts.iter().filter(|(path, target)| {
+        let is_right = attempts.has_mounted(path, target);
+        is_right.map_or_else(|| has_another(path).unwrap_or_default(), |right| !right)
+    });
+    let changed = changed.map(|(path, _)| path);
+    let removed = change.iter().flat_map(|change| change.removed.keys());
+    removed.chain(changed).cloned().collect()
+}
+
+/// Gives the master the cache sets of the data sources, if it has none.
+fn give_cache_sets(host: &impl Host, pod: &str) -> Result<()> {
+    let sets = host.run(pod, &["jindocache", "-listCacheSet"], SHORT)?;
+    if !sets.contains("cacheStrategy") {
+        let argv = ["jindocache", "-refreshCacheSet", "-path", "/cacheset.xml"];
+        host.run(pod, &argv, SHORT)?;
+    }
+    Ok(())
+}
+
+/// Returns what the master has mounted, by path. The master must be able to report first.
+fn mounted(host: &impl Host, pod: &str) -> Result<Vec<String>> {
+    host.run(pod, &["jindocache", "-report"], SHORT)?;
+    let listed = host.run(pod, &["jindocache", "-mount"], SHORT)?;
+    Ok(reports::mounts(&listed).into_iter().map(str::to_owned).collect())
+}
+
+/// Unmounts a path, and returns whether it is gone. One that stays is reported once, and does not
+/// keep the others from being mounted: at worst, there is more to see than was asked for.
+fn unmount(host: &impl Host, pod: &str, path: &str) -> Result<bool> {
+    let why = match host.ask(pod, &["jindocache", "-unmount", path], EACH) {
+        Ok(said) if said.code == 0 => return Ok(true),
+        Ok(said) => last_line(&said.stderr).to_owned(),
+        Err(HostError::Timeout) => HostError::Timeout.to_string(),
+        Err(error) => return Err(error.into()),
+    };
+    let message = format!("`jindocache -unmount` in pod {pod} could not unmount {path}, which stays visible: {why}");
+    host.event(Severity::Warning, "UnmountFailed", &message)?;
+    Ok(false)
+}
+
+fn last_line(text: &str) -> &str {
+    text.lines().last().unwrap_or("nothing on standard error")
+}
