@@ -2,12 +2,19 @@
 
 use std::time::Duration;
 
-use wasser_sdk::{Attempts, Context, Error, Host, HostError, Pod, Result};
+use wasser_sdk::{Attempts, Command, Context, Error, Host, HostError, Pod, Result, Said};
 
 use crate::input::Spec;
 use crate::mounts::{Entry, Mounts};
 use crate::reports::{self, MountTable};
 
+/// Runs Alluxio with the words that it reads, each with a NUL after it. The API server may log the
+/// arguments of a command, and no Secret belongs there.
+const BY_INPUT: [&str; 3] = [
+    "bash",
+    "-c",
+    "words=(); while IFS= read -r -d '' word; do words+=(\"$word\"); done; exec alluxio \"${words[@]}\"",
+];
 /// How long each of them can take: a data source that hangs must not keep the others away.
 const EACH: Duration = Duration::from_secs(20);
 /// The number of commands without an answer after which there is no time for more: the host limits
@@ -42,7 +49,9 @@ pub fn bring_about(
         if run.attempt(
             "unmounting",
             path,
-            &["fs".into(), "unmount".into(), path.to_string()]) {
+            &["fs".into(), "unmount".into(), path.to_string()],
+            false,
+        ) {
             attempts.note_unmounted(path);
         }
     }
@@ -57,7 +66,7 @@ pub fn bring_about(
         let what = if mounted { "updating" } else { "mounting" };
         match command(host, path, entry, mounted) {
             Ok(words) => {
-                if run.attempt(what, path, &words) && !mounted {
+                if run.attempt(what, path, &words, !entry.secrets.is_empty()) && !mounted {
                     attempts.note_mounted(path, &entry.line(path));
                     // What was cached of it is gone: not twice, should this be the last command that
                     // there is time for.
@@ -100,15 +109,20 @@ impl<'a, H: Host> Run<'a, H> {
     }
 
     /// Runs a command of Alluxio about `path`, and returns whether it has succeeded.
-    fn attempt(&mut self, what: &str, path: &str, words: &[String]) -> bool {
+    fn attempt(&mut self, what: &str, path: &str, words: &[String], secret: bool) -> bool {
         if self.unanswered >= UNANSWERED {
             let why = "there was no time left, and it is tried first the next time";
             self.failures.push(format!("{what} {path}: {why}"));
             return false;
         }
-        let words = words.iter().map(String::as_str);
-        let argv: Vec<&str> = ["alluxio"].into_iter().chain(words).collect();
-        let said = self.host.ask(&self.pod.name, &argv, EACH);
+        let said = match secret {
+            true => self.ask_by_input(words),
+            false => {
+                let words = words.iter().map(String::as_str);
+                let argv: Vec<&str> = ["alluxio"].into_iter().chain(words).collect();
+                self.host.ask(&self.pod.name, &argv, EACH)
+            }
+        };
         let why = match said {
             Ok(output) if output.code == 0 => return true,
             Ok(output) => reports::reasons(&format!("{}\n{}", output.stdout, output.stderr)),
@@ -120,6 +134,15 @@ impl<'a, H: Host> Run<'a, H> {
         self.failures.push(format!("{what} {path}: {why}"));
         self.in_vain.push(path.to_owned());
         false
+    }
+
+    fn ask_by_input(&self, words: &[String]) -> std::result::Result<Said, HostError> {
+        let input: String = words.iter().flat_map(|word| [word.as_str(), "\0"]).collect();
+        let command = Command {
+            stdin: Some(input.as_bytes()),
+            ..Command::new(&self.pod.name, &BY_INPUT, EACH)
+        };
+        self.host.exec(&command)?.said()
     }
 }
 
@@ -136,6 +159,12 @@ fn command(host: &impl Host, path: &str, entry: &Entry, mounted: bool) -> Result
     for (name, secret) in &entry.secrets {
         let missing = || Error::failed(format!("Secret {} has no key `{}`; add it", secret.name, secret.key));
         let value = host.secret(&secret.name, &secret.key)?.ok_or_else(missing)?;
+        if value.contains(&0) {
+            let (secret, key) = (&secret.name, &secret.key);
+            let message =
+                format!("the key `{key}` of the Secret {secret} has a NUL, which no option can have; change it");
+            return Err(Error::failed(message));
+        }
         option(name, &String::from_utf8_lossy(&value));
     }
     words.push(path.to_string());

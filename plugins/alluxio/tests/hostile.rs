@@ -122,6 +122,38 @@ async fn paths_sources_and_options_reach_alluxio_as_they_are() {
     assert_eq!(reached, HOSTILE.len() - 6);
 }
 
+/// Secrets reach Alluxio by commands as they are, and are not among the arguments of these.
+#[tokio::test]
+async fn secrets_of_commands_reach_alluxio_as_they_are() {
+    let key = json!({"secretKeyRef": {"name": "keys", "key": "key"}});
+    let mount = json!({"mountPoint": "s3://bucket", "name": "b", "encryptOptions": [{"name": "secret",
+        "valueFrom": key}]});
+    let mut documents = KIT.pair(json!({"mounts": [mount]}), json!({}));
+    documents.push(json!({"kind": "Settings", "data": {"mount-config-storage": "secret"}}));
+    for text in HOSTILE.iter().chain(&["", "plain", "\n\nlast\n\n"]) {
+        let (sandbox, calls) = (Sandbox::new(&[]), Rc::new(RefCell::new(Vec::new())));
+        sandbox.program("alluxio", "");
+        let all = calls.clone();
+        let host = FakeHost::new()
+            .pod("master", "demo-master-0", true)
+            .with_secret("keys", "key", text.as_bytes())
+            .on_command(move |command| {
+                let ran = sandbox.exec_with(command.argv, command.stdin.unwrap_or_default());
+                all.borrow_mut().extend(ran.of("alluxio"));
+                exit(ran.code, &ran.stderr)
+            });
+        let ctx = KIT.context(&documents).unwrap();
+        converse(&host, |host| Alluxio::prepare_ufs(&ctx, host)).unwrap();
+        let option = format!("secret={text}");
+        let mounted = ["fs", "mount", "--option", &option, "/b", "s3://bucket"].map(str::to_owned);
+        assert_eq!(
+            calls.take(),
+            [["fs", "mount"].map(str::to_owned).to_vec(), mounted.to_vec()]
+        );
+        assert!(!host.calls().iter().any(|call| call.contains(&option)));
+    }
+}
+
 /// What Java reads of a file of properties: comments and line ends do not occur here.
 fn read_properties(text: &str) -> BTreeMap<String, String> {
     let mut properties = BTreeMap::new();

@@ -5,6 +5,7 @@
 //! [`Sandbox::run`] fails if one does.
 
 use std::collections::BTreeMap;
+use std::io::{Seek, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -309,9 +310,19 @@ impl Sandbox {
     /// Runs a command as the host does in a container: there is no shell between. What of it is a
     /// path of the container is found there.
     pub fn exec(&self, argv: &[&str]) -> Ran {
+        self.exec_with(argv, &[])
+    }
+
+    /// The same, with what the command reads from standard input.
+    pub fn exec_with(&self, argv: &[&str], input: &[u8]) -> Ran {
         let argv: Vec<String> = argv.iter().map(|word| self.moved(word)).collect();
         let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
-        self.start(&argv.join(" "), &argv, |_| {})
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(input).unwrap();
+        file.rewind().unwrap();
+        self.start(&argv.join(" "), &argv, |command| {
+            command.stdin(file);
+        })
     }
 
     fn start(&self, place: &str, program: &[&str], add: impl FnOnce(&mut Command)) -> Ran {
@@ -319,7 +330,7 @@ impl Sandbox {
         let _ = std::fs::remove_file(&calls);
         // What hangs is ended, and does not end well.
         let mut command = Command::new("timeout");
-        command.arg("60").args(program);
+        command.arg("60").args(program).stdin(Stdio::null());
         add(&mut command);
         let inherited = std::env::var("PATH").unwrap();
         let paths = format!("{}:{inherited}", self.directory.path().join("bin").display());
@@ -327,7 +338,6 @@ impl Sandbox {
         std::fs::create_dir_all(&home).unwrap();
         command
             .current_dir(&home)
-            .stdin(Stdio::null())
             .env_clear()
             .env("PATH", paths)
             .env("HOME", &home)

@@ -46,7 +46,7 @@ pub fn context<S: DeserializeOwned>(spec: Value) -> Result<Context<S>> {
     Context::parse(raw_context(&object(spec), Some(&object(json!({}))), "demo-fuse"))
 }
 
-type Script = dyn Fn(&str, &[&str]) -> std::result::Result<Output, HostError>;
+type Script = dyn Fn(&Command<'_>) -> std::result::Result<Output, HostError>;
 type HttpScript = dyn Fn(&str, u16, &str) -> std::result::Result<Response, HostError>;
 
 /// A host that answers from a script and remembers what it was asked.
@@ -100,9 +100,14 @@ impl FakeHost {
     }
 
     /// Answers commands: the script gets the pod and the argv.
-    pub fn on_exec(
+    pub fn on_exec(self, script: impl Fn(&str, &[&str]) -> std::result::Result<Output, HostError> + 'static) -> Self {
+        self.on_command(move |command| script(command.pod, command.argv))
+    }
+
+    /// Answers commands: the script gets all of the command, with its input.
+    pub fn on_command(
         mut self,
-        script: impl Fn(&str, &[&str]) -> std::result::Result<Output, HostError> + 'static,
+        script: impl Fn(&Command<'_>) -> std::result::Result<Output, HostError> + 'static,
     ) -> Self {
         self.exec = Some(Box::new(script));
         self
@@ -199,7 +204,7 @@ impl Host for FakeHost {
     fn exec(&self, command: &Command<'_>) -> std::result::Result<Output, HostError> {
         self.note(format!("exec {} {}", command.pod, command.argv.join(" ")));
         match &self.exec {
-            Some(script) => script(command.pod, command.argv),
+            Some(script) => script(command),
             None => not_granted("commands"),
         }
     }
