@@ -1,7 +1,9 @@
 //! How a data source is cached: options of its mount.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
-use wasser_sdk::{Error, Result};
+use wasser_sdk::{Error, Mount, Result};
 
 use crate::input::Texts;
 
@@ -54,4 +56,54 @@ pub fn of(name: &str, path: &str, options: &Texts, field: &str) -> Result<Value>
         "writePolicy": write, "readCacheReplica": replicas("readCacheReplica")?,
         "writeCacheReplica": replicas("writeCacheReplica")?,
     }))
+}
+
+/// Returns the file of cache sets, as the chart writes it: what a pod has of it is as old as the
+/// pod.
+pub fn file(sets: &BTreeMap<String, Value>) -> String {
+    let set = |set: &Value| {
+        let field = |name: &str| match set.get(name) {
+            Some(Value::String(text)) => escaped(text),
+            Some(other) => other.to_string(),
+            None => String::new(),
+        };
+        format!(
+            "  <cacheset>\n    <name>{}</name>\n    <path>{}</path>\n    <cacheStrategy>{}</cacheStrategy>\n    \
+             <metaPolicy><type>{}</type></metaPolicy>\n    <readPolicy>{}</readPolicy>\n    \
+             <readCacheReplica>{}</readCacheReplica>\n    <writePolicy>{}</writePolicy>\n    \
+             <writeCacheReplica>{}</writeCacheReplica>\n  </cacheset>\n",
+            field("name"),
+            field("path"),
+            field("cacheStrategy"),
+            field("metaPolicy"),
+            field("readPolicy"),
+            field("readCacheReplica"),
+            field("writePolicy"),
+            field("writeCacheReplica"),
+        )
+    };
+    let sets: String = sets.values().map(set).collect();
+    format!("<?xml version=\"1.0\"?>\n<cachesets>\n{sets}</cachesets>\n")
+}
+
+fn escaped(text: &str) -> String {
+    let escape = |c: char| match c {
+        '&' => "&amp;".to_owned(),
+        '<' => "&lt;".to_owned(),
+        '>' => "&gt;".to_owned(),
+        '"' => "&#34;".to_owned(),
+        '\'' => "&#39;".to_owned(),
+        other => other.to_string(),
+    };
+    text.chars().map(escape).collect()
+}
+
+/// Reports whether two mounts of a place describe the same cache set.
+pub fn same(old: &Mount, new: &Mount) -> bool {
+    let of = |mount: &Mount| {
+        let options = mount.options.iter().filter(|(name, _)| is_option(name));
+        let options = options.map(|(name, value)| (name.clone(), value.clone()));
+        (mount.name.clone(), options.collect::<Texts>())
+    };
+    of(old) == of(new)
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use wasser_sdk::{Context, Host, Mount, Result, UfsChange};
 
+use crate::cache_sets;
 use crate::describe::MASTER;
 use crate::input::Spec;
 use crate::sources;
@@ -27,8 +28,9 @@ pub fn keep(ctx: &Context<Spec>, values: &mut Value, installed: &Value) {
     }
 }
 
-/// Returns the difference between the Dataset's mounts and those that it had when they were last
-/// mounted; all of them after a restart of a master, which may have lost what it knew. Returns no
+/// Returns the difference between the Dataset's mounts, with their cache sets, and those that it had
+/// when they were last mounted. Options that all mounts share are not compared, because the status
+/// does not have them; all of them after a restart of a master, which may have lost what it knew. Returns no
 /// change while no master is ready, because the comparison is repeated once one is.
 pub fn change(ctx: &Context<Spec>, host: &impl Host) -> Result<UfsChange> {
     if ctx.runtime.spec.master.disabled {
@@ -43,7 +45,9 @@ pub fn change(ctx: &Context<Spec>, host: &impl Host) -> Result<UfsChange> {
         return Ok(UfsChange::default());
     }
     let target = |mount: &Mount| sources::table(std::slice::from_ref(mount));
-    let mut change = UfsChange::between(&shown, &wanted, |_, old, new| target(old) == target(new));
+    let mut change = UfsChange::between(&shown, &wanted, |_, old, new| {
+        target(old) == target(new) && cache_sets::same(old, new)
+    });
     // A master may have been enabled after the Dataset was bound.
     if ctx.started_after_mounts(&masters).unwrap_or(true) {
         change.added = wanted;

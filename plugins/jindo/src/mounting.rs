@@ -2,14 +2,23 @@
 
 use std::time::Duration;
 
-use wasser_sdk::{Attempts, Context, Error, Host, HostError, Result, Severity, UfsChange};
+use wasser_sdk::{Attempts, Command, Context, Error, Host, HostError, Result, Severity, UfsChange};
 
+use crate::cache_sets;
 use crate::cli::{SHORT, master};
 use crate::input::Spec;
 use crate::reports;
 use crate::sources::{Sources, table};
 
 const MOUNTED: &str = "Mount point already exists";
+/// What attempts know the cache sets by; paths begin with `/`.
+const CACHE_SETS: &str = "cache sets";
+/// Takes the cache sets from the file that it reads. That of the pod is as old as the pod.
+const REFRESH: [&str; 3] = [
+    "sh",
+    "-c",
+    "file=${TMPDIR:-/tmp}/cacheset.xml; cat > \"$file\" && exec jindocache -refreshCacheSet -path \"$file\"",
+];
 /// How long a mount can take: a data source that hangs must not keep the others away.
 const EACH: Duration = Duration::from_secs(8);
 /// The number of mounts without an answer after which there is no time for more: the host limits
@@ -45,7 +54,7 @@ pub fn bring_about(ctx: &Context<Spec>, host: &impl Host, change: Option<&UfsCha
             }
         }
     }
-    let sets = give_cache_sets(host, &pod);
+    let sets = give_cache_sets(host, &pod, &sources, change.is_some(), &mut attempts);
     let Some(why) = failures.describe(&pod, sets.err()) else {
         return Ok(());
     };
@@ -120,14 +129,40 @@ fn going(change: Option<&UfsChange>, sources: &Sources, attempts: &Attempts) -> 
     removed.chain(changed).cloned().collect()
 }
 
-/// Gives the master the cache sets of the data sources, if it has none.
-fn give_cache_sets(host: &impl Host, pod: &str) -> Result<()> {
-    let sets = host.run(pod, &["jindocache", "-listCacheSet"], SHORT)?;
-    if !sets.contains("cacheStrategy") {
-        let argv = ["jindocache", "-refreshCacheSet", "-path", "/cacheset.xml"];
-        host.run(pod, &argv, SHORT)?;
+/// Gives the master the cache sets of the data sources, if it has none, or others: with a change of
+/// the mounts they are others, unless an attempt at it has given them already.
+fn give_cache_sets(
+    host: &impl Host,
+    pod: &str,
+    sources: &Sources,
+    changed: bool,
+    attempts: &mut Attempts,
+) -> Result<()> {
+    let file = cache_sets::file(&sources.cache_sets);
+    let differ = attempts.has_mounted(CACHE_SETS, &file).map_or(changed, |given| !given);
+    if !differ
+        && host
+            .run(pod, &["jindocache", "-listCacheSet"], SHORT)?
+            .contains("cacheStrategy")
+    {
+        return Ok(());
     }
-    Ok(())
+    let command = Command {
+        stdin: Some(file.as_bytes()),
+        ..Command::new(pod, &REFRESH, SHORT)
+    };
+    let said = host.exec(&command).and_then(|output| output.said());
+    let why = match said {
+        Ok(said) if said.code == 0 => {
+            attempts.note_mounted(CACHE_SETS, &file);
+            return Ok(());
+        }
+        Ok(said) => last_line(&said.stderr).to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Err(Error::failed(format!(
+        "`jindocache -refreshCacheSet` in pod {pod}: {why}"
+    )))
 }
 
 /// Returns what the master has mounted, by path. The master must be able to report first.

@@ -21,6 +21,13 @@ fn mount(source: &str, name: &str) -> Value {
     json!({"mountPoint": source, "name": name, "options": {"fs.oss.endpoint": "oss.example.com"}})
 }
 
+/// Returns a mount of `oss://a/x` that is cached in this way.
+fn cached(name: &str, strategy: &str) -> Value {
+    let mut mount = mount("oss://a/x", name);
+    mount["options"]["cacheStrategy"] = strategy.into();
+    mount
+}
+
 /// Returns a runtime whose mounts were made at `time`, with these in the Dataset's status and those
 /// in its spec.
 fn live(shown: &[Value], wanted: &[Value], runtime: Value, time: Option<&str>) -> Context<support::Spec> {
@@ -49,6 +56,7 @@ fn three<'a>(added: &'a [&'a str], removed: &'a [&'a str], changed: &'a [&'a str
 #[case::one_for_another(&[mount("oss://a/x", "a")], &[mount("oss://a/y", "b")], three(&["/b"], &["/a"], &[]))]
 #[case::another_source(&[mount("oss://a/x", "a")], &[mount("oss://a/y", "a")], three(&[], &[], &["/a"]))]
 #[case::another_directory(&[mount("pvc://c/x", "a")], &[mount("pvc://c/y", "a")], three(&[], &[], &["/a"]))]
+#[case::another_cache_set(&[mount("oss://a/x", "a")], &[cached("a", "DHT")], three(&[], &[], &["/a"]))]
 #[case::not_bound(&[], &[mount("oss://a/x", "a")], three(&[], &[], &[]))]
 fn a_change_is_the_difference_to_what_is_shown(
     #[case] shown: &[Value],
@@ -121,6 +129,47 @@ fn what_goes_is_unmounted_before_what_comes_is_mounted(#[case] code: i32, #[case
         .iter()
         .filter(|call| call.starts_with("event Warning UnmountFailed") && call.contains("in use"));
     assert_eq!(reported.count(), events);
+}
+
+/// What a pod has as a file is as old as the pod.
+#[test]
+fn cache_sets_that_change_reach_the_master_once_and_unmount_nothing() {
+    let (shown, bad) = ([mount("oss://a/x", "a")], mount("oss://bad/x", "bad"));
+    let wanted = [cached("a", "DHT"), bad];
+    let given = Rc::new(RefCell::new(Vec::new()));
+    let inputs = given.clone();
+    let host = master().on_command(move |command| {
+        let input = command.stdin.map(|input| String::from_utf8_lossy(input).into_owned());
+        inputs.borrow_mut().extend(input);
+        match command.argv {
+            [_, "-mount"] => ok("Mount point: /a oss://a/x"),
+            [_, "-mount", "/bad", _] => exit(1, "no such bucket"),
+            [_, "-listCacheSet"] => ok("cacheStrategy: DISTRIBUTED"),
+            _ => ok(""),
+        }
+    });
+    let update = |wanted: &[Value]| {
+        let ctx = live(&shown, wanted, json!({}), Some(LATER));
+        let change = Jindo::should_update_ufs(&ctx, &host).unwrap();
+        let done = converse(&host, |host| Jindo::update_ufs(&ctx, host, &change));
+        (done.is_ok(), given.take())
+    };
+    let (done, sets) = update(&wanted);
+    assert!(!done && sets.len() == 1, "{sets:?}");
+    assert!(
+        sets[0].contains("<path>oss://a/x</path>\n    <cacheStrategy>DHT<"),
+        "{sets:?}"
+    );
+    assert_eq!(update(&wanted), (false, vec![]));
+    // Given up, they are what they were.
+    let (done, sets) = update(&shown);
+    assert!(done && sets.len() == 1, "{sets:?}");
+    assert!(sets[0].contains("<cacheStrategy>DISTRIBUTED<"), "{sets:?}");
+    assert!(
+        !host.calls().iter().any(|call| call.contains("-unmount")),
+        "{:?}",
+        host.calls()
+    );
 }
 
 #[test]

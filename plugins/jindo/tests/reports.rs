@@ -102,9 +102,11 @@ fn the_share_that_is_cached_is_of_what_the_dataset_shows(#[case] total: &str, #[
 }
 
 #[rstest]
-#[case::new("", NO_CACHE_SETS, &["-report", "-mount", "-mount /files oss://bucket/files", "-listCacheSet",
-    "-refreshCacheSet -path /cacheset.xml"])]
-#[case::there("oss://bucket on /files rw", CACHE_SETS, &["-report", "-mount", "-listCacheSet"])]
+#[case::new("", NO_CACHE_SETS, &["jindocache -report", "jindocache -mount",
+    "jindocache -mount /files oss://bucket/files", "jindocache -listCacheSet",
+    "sh -c file=${TMPDIR:-/tmp}/cacheset.xml; cat > \"$file\" && exec jindocache -refreshCacheSet -path \"$file\""])]
+#[case::there("oss://bucket on /files rw", CACHE_SETS, &["jindocache -report", "jindocache -mount",
+    "jindocache -listCacheSet"])]
 fn what_is_missing_is_mounted(#[case] listed: &'static str, #[case] sets: &'static str, #[case] expected: &[&str]) {
     let host = pods().on_exec(move |_, argv| match argv {
         [_, "-mount"] => ok(listed),
@@ -114,7 +116,7 @@ fn what_is_missing_is_mounted(#[case] listed: &'static str, #[case] sets: &'stat
     converse(&host, |host| Jindo::prepare_ufs(&context(json!({}), &[]), host)).unwrap();
     let expected: Vec<String> = expected
         .iter()
-        .map(|args| format!("exec demo-jindofs-master-0 jindocache {args}"))
+        .map(|args| format!("exec demo-jindofs-master-0 {args}"))
         .collect();
     assert_eq!(
         host.calls()
