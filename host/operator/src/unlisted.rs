@@ -1,7 +1,7 @@
 //! The kinds of runtimes that cannot be listed, though a plugin is registered for them and their CRD
 //! is there. They count as not served: whoever waited for their list would wait for ever.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
@@ -26,6 +26,7 @@ pub type Reasons = BTreeMap<String, String>;
 pub struct Unlisted {
     failures: Mutex<BTreeMap<String, u32>>,
     reasons: watch::Sender<Reasons>,
+    listed: watch::Sender<BTreeSet<String>>,
 }
 
 impl Unlisted {
@@ -56,10 +57,26 @@ impl Unlisted {
             .send_if_modified(|reasons| reasons.insert(kind.clone(), reason.clone()).as_ref() != Some(&reason));
     }
 
-    /// Notes that a kind was listed, or is not served any more.
+    /// Notes that a kind was listed.
+    pub fn listed(&self, kind: &str) {
+        self.relist(kind);
+        self.listed.send_if_modified(|listed| listed.insert(kind.to_owned()));
+    }
+
+    /// Notes that a kind is not served any more.
     pub fn forget(&self, kind: &str) {
+        self.relist(kind);
+        self.listed.send_if_modified(|listed| listed.remove(kind));
+    }
+
+    fn relist(&self, kind: &str) {
         self.failures.lock().remove(kind);
         self.reasons.send_if_modified(|reasons| reasons.remove(kind).is_some());
+    }
+
+    /// The kinds that were listed since they are served, now and from now on.
+    pub fn listed_kinds(&self) -> watch::Receiver<BTreeSet<String>> {
+        self.listed.subscribe()
     }
 
     /// The kinds that cannot be listed, now and from now on.
@@ -110,8 +127,12 @@ mod tests {
             refused.contains("may not list myruntimes") && refused.contains("rbac.runtimes"),
             "{refused}"
         );
-        unlisted.forget("MyRuntime");
+        assert!(unlisted.listed_kinds().borrow().is_empty());
+        unlisted.listed("MyRuntime");
         assert_eq!(reason("MyRuntime"), None);
+        assert!(unlisted.listed_kinds().borrow().contains("MyRuntime"));
+        unlisted.forget("MyRuntime");
+        assert!(unlisted.listed_kinds().borrow().is_empty());
 
         let away = watcher::Error::InitialListFailed(kube::Error::Service("connection refused".into()));
         for _ in 1..FAILURES {

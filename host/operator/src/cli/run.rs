@@ -218,6 +218,7 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
         rollouts: rollouts.told(),
         telling: TELLING,
         unlisted: unlisted.reasons(),
+        listed: unlisted.listed_kinds(),
         left: left.clone(),
         leader: leader.subscribe(),
         api_versions: api_versions.clone(),

@@ -234,7 +234,7 @@ impl Controller {
         let objects = objects.inspect(move |event| match event {
             Ok(Event::InitDone) => {
                 first.listed(&of_kind.kind);
-                problems.forget(&of_kind.kind);
+                problems.listed(&of_kind.kind);
             }
             Ok(_) => {}
             Err(error) => problems.failed(&of_kind, error),

@@ -277,6 +277,7 @@ impl Scene {
             rollouts: rollouts.told(),
             telling: SETTLING,
             unlisted: unlisted.reasons(),
+            listed: unlisted.listed_kinds(),
             left: left.clone(),
             leader: leader.subscribe(),
             api_versions: watch::Sender::new(Vec::new()),

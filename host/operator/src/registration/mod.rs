@@ -13,7 +13,7 @@ mod served;
 mod state;
 mod writing;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,6 +71,8 @@ pub struct Registrations {
     pub left: Arc<Left>,
     /// The kinds that cannot be listed.
     pub unlisted: watch::Receiver<Reasons>,
+    /// The kinds that were listed since they are served.
+    pub listed: watch::Receiver<BTreeSet<String>>,
     /// Whether this process may write.
     pub leader: watch::Receiver<bool>,
     /// What the CRDs of the cluster serve, for templates.
@@ -90,7 +92,7 @@ impl Registrations {
         let mut maps = std::pin::pin!(watcher(api, config).default_backoff());
         let mut crds = std::pin::pin!(definitions::watch(self.client.clone()));
         let events = Events::new(self.client.clone());
-        let (mut leader, mut unlisted) = (self.leader.clone(), self.unlisted.clone());
+        let (mut leader, mut unlisted, mut listed) = (self.leader.clone(), self.unlisted.clone(), self.listed.clone());
         let (mut state, mut seen) = (State::default(), Seen::default());
         let mut pulls = Pulls::new(self.artifacts.clone(), self.pauses);
         let (mut rollouts, mut is_further, mut next_told) = (self.rollouts.clone(), false, Instant::now());
@@ -106,6 +108,8 @@ impl Registrations {
                     (is_further, next_told) = (false, Instant::now() + self.telling);
                 }
                 Ok(()) = unlisted.changed() => state.unlisted(unlisted.borrow_and_update().clone()),
+                Ok(()) = listed.changed() => state.listed(listed.borrow_and_update().clone()),
+                () = until(state.held()) => {}
                 changed = leader.changed() => {
                     // The sender lives as long as the process; without it there is nobody to become
                     // leader.
@@ -211,7 +215,7 @@ impl Registrations {
             return true;
         }
         let mut is_written = true;
-        for unwritten in state.unwritten() {
+        for unwritten in state.unwritten(Instant::now()) {
             if let (Some(name), Some(verdict)) = (&unwritten.about.name, &unwritten.news) {
                 self.metrics.registration(name, Some(verdict.state.word()));
             }
@@ -227,6 +231,14 @@ impl Registrations {
             orphans::tell(&self.client, &self.left, events, &kind, reason.as_deref()).await;
         }
         is_written
+    }
+}
+
+/// Waits until then, or for ever.
+async fn until(then: Option<Instant>) {
+    match then {
+        Some(then) => tokio::time::sleep_until(then).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -64,6 +64,20 @@ async fn a_plugin_is_shown_agreed_to_registered_by_its_digest_and_serves() {
 }
 
 #[tokio::test]
+async fn a_plugin_whose_runtimes_the_operator_may_not_list_is_refused() {
+    let (counter, _operator) = Counter::open().await;
+    let lists = Fault::any().of(OPERATOR).verb(Verb::List).resource("demoruntimes");
+    let refused = Failure::new(403, "Forbidden", "no role says so");
+    let _withheld = counter.scene.server.arm(lists, Effect::Answer(refused));
+    let offer = counter.offer(Demo::new("1.0.0", &WANTS)).await;
+    let ending = counter.install(&offer, &terms(&[]), Consent::Given).await.unwrap();
+    assert!(
+        matches!(&ending, Ending::Refused(message) if message.contains("rbac.runtimes.DemoRuntime=true")),
+        "{ending:?}"
+    );
+}
+
+#[tokio::test]
 async fn nothing_is_written_without_consent() {
     let counter = Counter::closed().await;
     let offer = counter.offer(Demo::new("1.0.0", &WANTS)).await;

@@ -2,13 +2,22 @@
 //! in its annotations. No client here.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference};
 use kube::runtime::watcher::Event;
 use kube::{Resource, ResourceExt};
+use tokio::time::Instant;
+use wasser_plugin::State::Loaded;
 use wasser_plugin::{CANNOT_LIST, ROLLOUT_ANNOTATION, VERDICT_ANNOTATION, VERDICT_REASON_ANNOTATION, Verdict};
 
-use super::name;
+use crate::registration::name;
+
+/// The annotation with the kind of a verdict.
+const KIND: &str = "wasser.fluid.io/kind";
+/// How long it is not said that a plugin serves because its runtimes are not listed yet: longer than
+/// it takes until they count as unlisted.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Something to be judged.
 #[derive(Debug, PartialEq)]
@@ -25,6 +34,26 @@ struct Entry {
     /// The annotations of a verdict as they stand on the object.
     written: BTreeMap<String, String>,
     verdict: Option<Verdict>,
+    /// Until when the verdict is held back, once it was to be written.
+    held: Option<Instant>,
+}
+
+impl Entry {
+    /// Returns whether a verdict that is to be written now has to wait, because it says that a kind
+    /// is served whose first list may still be refused.
+    fn holds_back(&mut self, listed: &BTreeSet<String>, now: Instant) -> bool {
+        let Some(verdict) = self.verdict.as_ref().filter(|verdict| verdict.state == Loaded) else {
+            return false;
+        };
+        let is_written = |key: &str, value: &str| self.written.get(key).is_some_and(|written| written == value);
+        let is_known = |kind: &String| {
+            listed.contains(kind) || is_written(VERDICT_ANNOTATION, Loaded.word()) && is_written(KIND, kind)
+        };
+        if verdict.facts.get("kind").is_none_or(is_known) {
+            return false;
+        }
+        now < *self.held.get_or_insert(now + PATIENCE)
+    }
 }
 
 /// What does not stand on a ConfigMap yet.
@@ -46,6 +75,9 @@ pub struct State {
     orphans: BTreeSet<String>,
     rollouts: BTreeMap<String, String>,
     unlisted: BTreeMap<String, String>,
+    listed: BTreeSet<String>,
+    /// When the next verdict is held back no longer.
+    held: Option<Instant>,
 }
 
 impl State {
@@ -96,17 +128,18 @@ impl State {
         let reference = map.object_ref(&());
         // One of the same name that was deleted and made again has nothing to do with the former.
         let same = |entry: &Entry| entry.reference.uid == reference.uid;
-        let verdict = self
+        let (verdict, held) = self
             .entries
             .remove(&name(&map))
             .filter(same)
-            .and_then(|entry| entry.verdict);
+            .map_or((None, None), |entry| (entry.verdict, entry.held));
         self.entries.insert(
             name(&map),
             Entry {
                 reference,
                 written,
                 verdict,
+                held,
             },
         );
         Change::Apply(Box::new(map))
@@ -121,6 +154,7 @@ impl State {
     pub fn judged(&mut self, name: &str, verdict: Verdict) {
         if let Some(entry) = self.entries.get_mut(name) {
             entry.verdict = Some(verdict);
+            entry.held = None;
         }
     }
 
@@ -132,6 +166,16 @@ impl State {
     /// The kinds that cannot be listed, each with the reason.
     pub fn unlisted(&mut self, reasons: BTreeMap<String, String>) {
         self.unlisted = reasons;
+    }
+
+    /// The kinds that were listed since they are served.
+    pub fn listed(&mut self, kinds: BTreeSet<String>) {
+        self.listed = kinds;
+    }
+
+    /// Returns when there is something to write though nothing changes.
+    pub fn held(&self) -> Option<Instant> {
+        self.held
     }
 
     /// Nobody serves this kind any more.
@@ -164,12 +208,19 @@ impl State {
             .map(|verdict| verdict.message.clone())
     }
 
-    /// What does not stand on the ConfigMaps. It counts as written.
-    pub fn unwritten(&mut self) -> Vec<Unwritten> {
+    /// What does not stand on the ConfigMaps. It counts as written. That a plugin serves is said once
+    /// its runtimes are listed, or do not count as unlisted after a while: until then nothing is.
+    pub fn unwritten(&mut self, now: Instant) -> Vec<Unwritten> {
         let mut all = Vec::new();
+        self.held = None;
         for (name, entry) in &mut self.entries {
+            let kind = entry.verdict.as_ref().and_then(|verdict| verdict.facts.get("kind"));
+            let unlisted = kind.and_then(|kind| self.unlisted.get(kind));
+            if unlisted.is_none() && entry.holds_back(&self.listed, now) {
+                self.held = self.held.into_iter().chain(entry.held).min();
+                continue;
+            }
             let Some(verdict) = &entry.verdict else { continue };
-            let unlisted = verdict.facts.get("kind").and_then(|kind| self.unlisted.get(kind));
             let verdict = match unlisted {
                 Some(reason) if verdict.state.serves() => &verdict.clone().unlisted(reason),
                 _ => verdict,
@@ -208,171 +259,4 @@ fn has_served(map: &ConfigMap) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-
-    use super::*;
-
-    fn map(name: &str, seconds: i64) -> ConfigMap {
-        let mut map = ConfigMap::default();
-        map.metadata.name = Some(name.to_owned());
-        map.metadata.uid = Some(format!("{name}-{seconds}"));
-        map.metadata.creation_timestamp = Some(Time(jiff::Timestamp::from_second(seconds).unwrap()));
-        map
-    }
-
-    fn list(state: &mut State, maps: Vec<ConfigMap>) -> Vec<String> {
-        assert!(state.take(Event::Init).is_empty());
-        for map in maps {
-            assert!(state.take(Event::InitApply(map)).is_empty());
-        }
-        state.take(Event::InitDone).iter().map(describe).collect()
-    }
-
-    fn describe(change: &Change) -> String {
-        match change {
-            Change::Apply(map) => format!("+{}", name(map)),
-            Change::Remove(name) => format!("-{name}"),
-        }
-    }
-
-    fn refused(reason: &str) -> Verdict {
-        Verdict::refused(&reason, None)
-    }
-
-    #[test]
-    fn a_list_is_judged_oldest_first_and_shows_what_is_gone() {
-        let mut state = State::default();
-        assert_eq!(
-            list(&mut state, vec![map("a", 30), map("b", 10), map("c", 20)]),
-            ["+b", "+c", "+a"]
-        );
-        assert_eq!(list(&mut state, vec![map("a", 30)]), ["-b", "-c", "+a"]);
-        assert_eq!(
-            state
-                .take(Event::Delete(map("a", 30)))
-                .iter()
-                .map(describe)
-                .collect::<Vec<_>>(),
-            ["-a"]
-        );
-    }
-
-    #[test]
-    fn who_has_served_is_judged_first() {
-        let serving = |mut map: ConfigMap, word: &str| {
-            map.metadata.annotations = Some([("wasser.fluid.io/verdict".to_owned(), word.to_owned())].into());
-            map
-        };
-        let maps = vec![
-            serving(map("a", 10), "last-good"),
-            serving(map("b", 20), "loaded"),
-            map("c", 5),
-        ];
-        assert_eq!(list(&mut State::default(), maps), ["+b", "+c", "+a"]);
-    }
-
-    #[test]
-    fn a_kind_that_cannot_be_listed_is_waited_for_until_it_can() {
-        let mut state = State::default();
-        state.take(Event::Apply(map("a", 1)));
-        state.judged("a", refused("no digest"));
-        assert_eq!(state.unwritten().len(), 1);
-        let mut loaded = refused("serves MyRuntime");
-        loaded.state = wasser_plugin::State::Loaded;
-        loaded.facts = BTreeMap::from([("kind", "MyRuntime".to_owned())]);
-        state.judged("a", loaded);
-        let reasons = BTreeMap::from([("MyRuntime".to_owned(), "it may not be listed".to_owned())]);
-        state.unlisted(reasons);
-        let unwritten = state.unwritten();
-        let news = unwritten[0].news.as_ref().unwrap();
-        assert_eq!(
-            (news.state, news.message.as_str()),
-            (wasser_plugin::State::Waiting, "it may not be listed")
-        );
-        let mut written = map("a", 1);
-        written.metadata.annotations = Some(unwritten[0].annotations.clone());
-        assert!(has_served(&written));
-        assert!(state.unwritten().is_empty());
-        state.unlisted(BTreeMap::new());
-        assert_eq!(state.unwritten()[0].news.as_ref().unwrap().message, "serves MyRuntime");
-    }
-
-    #[test]
-    fn a_verdict_is_written_once() {
-        let mut state = State::default();
-        state.take(Event::Apply(map("a", 1)));
-        assert!(state.unwritten().is_empty());
-        state.judged("a", refused("no digest"));
-        assert_eq!(state.unwritten().len(), 1);
-        assert!(state.unwritten().is_empty());
-        // The watch shows what was written; nothing is to be done.
-        let mut annotated = map("a", 1);
-        annotated.metadata.annotations = Some(refused("no digest").annotations());
-        state.take(Event::Apply(annotated.clone()));
-        assert!(state.unwritten().is_empty());
-        // Another verdict is news, and so is an annotation that somebody removed.
-        state.judged("a", refused("no chart"));
-        assert_eq!(state.unwritten().len(), 1);
-        state.take(Event::Apply(map("a", 1)));
-        assert_eq!(state.unwritten().len(), 1);
-    }
-
-    #[test]
-    fn how_far_a_build_is_is_no_news_of_the_verdict() {
-        let mut state = State::default();
-        let mut annotated = map("a", 1);
-        annotated.metadata.annotations = Some(refused("no digest").annotations());
-        state.take(Event::Apply(annotated));
-        state.judged("a", refused("no digest"));
-        let told = |far: &str| BTreeMap::from([("a".to_owned(), far.to_owned()), ("b".to_owned(), String::new())]);
-        state.rollouts(told("1 of 3"));
-        let unwritten = state.unwritten();
-        assert_eq!(unwritten.len(), 1);
-        assert_eq!(unwritten[0].news, None);
-        assert_eq!(unwritten[0].annotations[ROLLOUT_ANNOTATION], "1 of 3");
-        state.rollouts(told("1 of 3"));
-        assert!(state.unwritten().is_empty());
-        state.rollouts(BTreeMap::new());
-        assert!(!state.unwritten()[0].annotations.contains_key(ROLLOUT_ANNOTATION));
-    }
-
-    #[test]
-    fn a_failed_writing_is_tried_again() {
-        let mut state = State::default();
-        state.take(Event::Apply(map("a", 1)));
-        state.judged("a", refused("no digest"));
-        assert_eq!(state.unwritten().len(), 1);
-        state.forget_writing("a");
-        assert_eq!(state.unwritten().len(), 1);
-    }
-
-    #[test]
-    fn annotations_of_an_earlier_process_count() {
-        let mut state = State::default();
-        let mut annotated = map("a", 1);
-        annotated.metadata.annotations = Some(refused("no digest").annotations());
-        state.take(Event::Apply(annotated));
-        state.judged("a", refused("no digest"));
-        assert!(state.unwritten().is_empty());
-    }
-
-    #[test]
-    fn a_namesake_starts_anew() {
-        let mut state = State::default();
-        state.take(Event::Apply(map("a", 1)));
-        state.judged("a", refused("no digest"));
-        state.take(Event::Apply(map("a", 2)));
-        assert!(state.unwritten().is_empty());
-    }
-
-    #[test]
-    fn a_kind_that_is_served_again_has_no_orphans() {
-        let mut state = State::default();
-        state.orphaned("A");
-        state.orphaned("B");
-        state.adopted("A");
-        assert_eq!(state.orphans().into_keys().collect::<Vec<_>>(), ["B"]);
-        assert!(state.orphans().is_empty());
-    }
-}
+mod tests;
