@@ -108,7 +108,9 @@ impl Project {
             Err(too_large) => Err(too_large),
         };
         write(&artifact, &tar)?;
+        let left_out = packed.chart.left_out.iter();
         Ok(Packed {
+            left_out: left_out.map(|path| Path::new("chart").join(path)).collect(),
             digest: packed.artifact.digest(),
             artifact,
             config_map,
@@ -134,6 +136,8 @@ pub struct Packed {
     pub digest: String,
     /// The ConfigMap, or why there is none.
     pub config_map: Result<PathBuf, TooLarge>,
+    /// The files and directories of the chart that are not in it, relative to the project.
+    pub left_out: Vec<PathBuf>,
 }
 
 impl Packed {

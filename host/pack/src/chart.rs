@@ -8,6 +8,9 @@ use flate2::{Compression, GzBuilder};
 use serde::Deserialize;
 use tar::{Builder, EntryType, Header};
 
+use crate::editors::is_editors_file;
+use crate::helmignore::{self, Rules};
+
 /// A packed chart.
 #[derive(Debug, Clone)]
 pub struct Chart {
@@ -15,6 +18,8 @@ pub struct Chart {
     pub version: String,
     /// The tgz.
     pub bytes: Vec<u8>,
+    /// The files and directories that are not in it, relative to the chart.
+    pub left_out: Vec<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -23,17 +28,30 @@ struct ChartYaml {
     version: String,
 }
 
-/// Packs a chart with everything below its directory, including subcharts in `charts/`.
+/// Packs a chart with what is below its directory, including subcharts in `charts/`. Left out is what
+/// `.helmignore` names, what is hidden, and what editors write: of all that, Helm would take any file
+/// below `templates` for a template.
 ///
 /// # Errors
-/// A file cannot be read, or Chart.yaml lacks name or version.
+/// A file cannot be read, Helm does not know a rule of `.helmignore`, or Chart.yaml lacks name or version.
 pub fn pack(directory: &Path) -> Result<Chart> {
     let path = directory.join("Chart.yaml");
     let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     let yaml: ChartYaml = yaml_serde::from_str(&text).with_context(|| format!("parsing {}", path.display()))?;
-    let mut files = Vec::new();
-    collect(directory, &mut files)?;
+    let mut found = Found {
+        root: directory,
+        rules: Rules::of(directory)?,
+        files: Vec::new(),
+        left_out: Vec::new(),
+    };
+    found.collect(directory)?;
+    let Found {
+        mut files,
+        mut left_out,
+        ..
+    } = found;
     files.sort();
+    left_out.sort();
 
     let mut archive = Builder::new(GzBuilder::new().mtime(0).write(Vec::new(), Compression::best()));
     for file in &files {
@@ -52,25 +70,41 @@ pub fn pack(directory: &Path) -> Result<Chart> {
     Ok(Chart {
         version: yaml.version,
         bytes: archive.into_inner()?.finish()?,
+        left_out,
     })
 }
 
-fn collect(directory: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    for entry in fs::read_dir(directory).with_context(|| format!("reading {}", directory.display()))? {
-        let entry = entry?;
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
-            collect(&entry.path(), files)?;
-        } else {
-            ensure!(
-                kind.is_file(),
-                "{} is neither a file nor a directory",
-                entry.path().display()
-            );
-            files.push(entry.path());
+/// What is in the directory of a chart.
+struct Found<'a> {
+    root: &'a Path,
+    rules: Rules,
+    files: Vec<PathBuf>,
+    left_out: Vec<PathBuf>,
+}
+
+impl Found<'_> {
+    fn collect(&mut self, directory: &Path) -> Result<()> {
+        for entry in fs::read_dir(directory).with_context(|| format!("reading {}", directory.display()))? {
+            let entry = entry?;
+            let (path, kind) = (entry.path(), entry.file_type()?);
+            let relative = path.strip_prefix(self.root)?.to_owned();
+            if self.is_left_out(&relative, kind.is_dir()) {
+                self.left_out.push(relative);
+            } else if kind.is_dir() {
+                self.collect(&path)?;
+            } else {
+                ensure!(kind.is_file(), "{} is neither a file nor a directory", path.display());
+                self.files.push(path);
+            }
         }
+        Ok(())
     }
-    Ok(())
+
+    fn is_left_out(&self, path: &Path, is_directory: bool) -> bool {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let is_hidden = name.starts_with('.') && name != helmignore::FILE;
+        is_hidden || is_editors_file(&name) || self.rules.leave_out(&path.to_string_lossy(), is_directory)
+    }
 }
 
 #[cfg(test)]
@@ -117,5 +151,43 @@ mod tests {
             .read_to_string(&mut text)
             .unwrap();
         assert_eq!(text, "b");
+    }
+
+    #[test]
+    fn what_editors_write_is_left_out_and_so_is_what_helm_ignores() {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |path: &str| {
+            let path = directory.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, "").unwrap();
+        };
+        let left_out = [
+            ".DS_Store",
+            ".git",
+            "docs",
+            "templates/#worker.yaml#",
+            "templates/.worker.yaml.swp",
+            "templates/worker.yaml.orig",
+            "templates/worker.yaml~",
+        ];
+        for path in left_out.into_iter().filter(|path| !matches!(*path, ".git" | "docs")) {
+            write(path);
+        }
+        for path in [".git/index", "docs/page.txt", "templates/worker.yaml"] {
+            write(path);
+        }
+        fs::write(directory.path().join("Chart.yaml"), "name: demo\nversion: 0.1.0\n").unwrap();
+        fs::write(directory.path().join(".helmignore"), "docs/\n").unwrap();
+
+        let packed = pack(directory.path()).unwrap();
+        assert_eq!(packed.left_out, left_out.map(PathBuf::from));
+        let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(packed.bytes.as_slice()));
+        let paths: Vec<_> = archive
+            .entries()
+            .unwrap()
+            .map(|entry| entry.unwrap().path().unwrap().into_owned())
+            .collect();
+        let kept = ["demo/.helmignore", "demo/Chart.yaml", "demo/templates/worker.yaml"];
+        assert_eq!(paths, kept.map(PathBuf::from));
     }
 }

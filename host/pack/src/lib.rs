@@ -8,6 +8,8 @@ pub mod chart;
 mod component;
 pub mod crd;
 mod digest;
+pub mod editors;
+mod helmignore;
 mod manifest;
 pub mod oci;
 

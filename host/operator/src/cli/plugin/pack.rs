@@ -23,6 +23,10 @@ impl Args {
         let project = Project::open(&self.directory)?;
         super::update::warn(&project);
         let packed = project.pack(self.module.as_deref())?;
+        if !packed.left_out.is_empty() {
+            let paths: Vec<String> = packed.left_out.iter().map(|path| path.display().to_string()).collect();
+            eprintln!("not part of the chart: {}", paths.join(", "));
+        }
         let config_map = match &packed.config_map {
             Ok(path) => path.display().to_string(),
             Err(too_large) => format!("no ConfigMap: {too_large}"),

@@ -2,18 +2,17 @@
 
 use std::path::{Component, Path};
 
+use wasser_pack::editors::is_editors_file;
+
 /// Directories that compilers and package managers write, wherever they are.
 const WRITTEN: [&str; 2] = ["node_modules", "__pycache__"];
 /// Directories of the project that are not part of its package. A module may have their names deeper
 /// below.
 const ELSEWHERE: [&str; 3] = ["target", "build", "scenarios"];
-/// The hidden directory that is part of a build.
-const SETTINGS: &str = ".cargo";
-/// How names begin, and end, that editors give to files of their own, and that tests have.
-const BEGINNINGS: [&str; 1] = ["#"];
-const ENDINGS: [&str; 6] = [".pyc", "~", ".swp", ".swx", ".tmp", ".test.js"];
-/// The file with which an editor tries whether it may write.
-const PROBE: &str = "4913";
+/// The hidden names that are part of a build.
+const SETTINGS: [&str; 2] = [".cargo", ".helmignore"];
+/// How the names of tests end, and of what an interpreter writes.
+const ENDINGS: [&str; 2] = [".pyc", ".test.js"];
 
 /// Returns whether a change of a file or directory may change the package. Its path is relative to the
 /// project.
@@ -29,18 +28,16 @@ pub fn counts(path: &Path) -> bool {
     let (Some(first), Some(last)) = (names.first(), names.last()) else {
         return true;
     };
-    let is_hidden = |name: &&str| name.starts_with('.') && *name != SETTINGS;
+    let is_hidden = |name: &&str| name.starts_with('.') && !SETTINGS.contains(name);
     let is_page = names.len() == 1 && (last.ends_with(".md") || *last == "demo.yaml");
     let is_test = last.starts_with("test_") && last.ends_with(".py");
-    let is_editors = *last == PROBE
-        || BEGINNINGS.iter().any(|begin| last.starts_with(begin))
-        || ENDINGS.iter().any(|end| last.ends_with(end));
+    let is_other = is_editors_file(last) || ENDINGS.iter().any(|end| last.ends_with(end));
     !(names.iter().any(is_hidden)
         || names.iter().any(|name| WRITTEN.contains(name))
         || ELSEWHERE.contains(first)
         || is_page
         || is_test
-        || is_editors)
+        || is_other)
 }
 
 /// Returns whether a build may write this file, although it is one that people change as well.
@@ -74,6 +71,7 @@ mod tests {
     #[case("chart/Chart.yaml")]
     #[case("chart/templates/worker.yaml")]
     #[case("chart/README.md")]
+    #[case("chart/.helmignore")]
     #[case("chart/templates")]
     fn what_a_package_is_made_of_counts(#[case] path: &str) {
         assert!(counts(Path::new(path)));
@@ -103,6 +101,7 @@ mod tests {
     #[case("src/#lib.rs#")]
     #[case("src/.#lib.rs")]
     #[case("src/4913")]
+    #[case("chart/templates/worker.yaml.orig")]
     fn what_it_is_not_made_of_does_not(#[case] path: &str) {
         assert!(!counts(Path::new(path)));
     }
