@@ -40,6 +40,7 @@ pub use package::digest::{Digest, DigestError};
 pub use package::grants::{GrantError, Grants};
 pub use package::interfaces::Interface;
 pub use package::limits::{LimitError, Limits};
+pub use package::readable::{PERSISTENT_VOLUME, READABLE_KINDS, ReadableKind, readable};
 pub use package::registration::{PLUGIN_KEY, PLUGIN_LABEL, Pulled, Registration, RegistrationError, check_size};
 pub use package::source::{Source, SourceError};
 pub use package::wit::PACKAGES as WIT;

@@ -15,7 +15,10 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use wasser_api::ObjectKey;
 use wasser_plugin::bindings::types::Role;
-use wasser_plugin::{Backend, BackendError, ExecCommand, HttpRequest, Output, PodRecord, Response, StateEntry};
+use wasser_plugin::{
+    Backend, BackendError, ExecCommand, HttpRequest, Output, PERSISTENT_VOLUME, PodRecord, ReadableKind, Response,
+    StateEntry, readable,
+};
 
 use crate::objects::identity::Identity;
 use crate::objects::owner::Owner;
@@ -245,23 +248,18 @@ impl Backend for KubeBackend {
         kind: &str,
         name: &str,
     ) -> Result<Option<serde_json::Value>, BackendError> {
-        let (group, version) = match kind {
-            "StatefulSet" | "DaemonSet" | "Deployment" => ("apps", "v1"),
-            "ConfigMap" | "Service" | "PersistentVolumeClaim" | "Pod" => ("", "v1"),
-            "PersistentVolume" => {
-                self.goes_unwatched();
-                return self.volume(name).await;
-            }
-            named => {
-                let found = self.caches.cluster_objects.get(named, name).await.map_err(failed)?;
-                let generation = found.as_ref().and_then(|object| object.metadata.generation);
-                self.read.lock().insert(format!("{named} {name}"), generation);
-                return found
-                    .map(|object| serde_json::to_value(&*object).map_err(failed))
-                    .transpose();
-            }
+        let Some(ReadableKind { group, version, .. }) = readable(kind) else {
+            let found = self.caches.cluster_objects.get(kind, name).await.map_err(failed)?;
+            let generation = found.as_ref().and_then(|object| object.metadata.generation);
+            self.read.lock().insert(format!("{kind} {name}"), generation);
+            return found
+                .map(|object| serde_json::to_value(&*object).map_err(failed))
+                .transpose();
         };
         self.goes_unwatched();
+        if kind == PERSISTENT_VOLUME {
+            return self.volume(name).await;
+        }
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
         let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), &self.identity.namespace, &resource);
         let found = api.get_opt(name).await.map_err(answer)?;

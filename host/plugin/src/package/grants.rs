@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 use super::rbac::{self, RbacError};
+use super::readable;
 use crate::bindings::types::Want;
 
 /// The names of the capabilities, for messages.
@@ -65,6 +66,13 @@ pub enum GrantError {
          the runtime"
     )]
     ObjectScope(String),
+    /// A scope of `objects` is a kind that the host does not read.
+    #[error(
+        "`{0}` in `objects` is a kind that plugins cannot read; they read {kinds}, and objects of data.fluid.io that \
+         the runtime names, as `{0}@/spec/field`",
+        kinds = readable::listed()
+    )]
+    UnreadableKind(String),
     /// A scope of `objects` names Secrets, which have a capability for themselves.
     #[error("`objects` cannot name Secret: reading secrets is the capability `secrets`")]
     SecretObject,
@@ -167,6 +175,9 @@ impl Grants {
             let is_kind = !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_alphanumeric());
             if !is_kind || pointer.is_some_and(|pointer| !pointer.starts_with('/')) {
                 return Err(GrantError::ObjectScope(scope.clone()));
+            }
+            if pointer.is_none() && readable::readable(kind).is_none() {
+                return Err(GrantError::UnreadableKind(kind.to_owned()));
             }
         }
         let strange = |path: &&String| !path.starts_with('/') || path.split('/').any(|part| part == "..");

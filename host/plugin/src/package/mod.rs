@@ -22,6 +22,7 @@ pub mod grants;
 pub mod interfaces;
 pub mod limits;
 pub mod rbac;
+pub mod readable;
 pub mod registration;
 pub mod source;
 pub mod wit;

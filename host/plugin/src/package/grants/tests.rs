@@ -69,6 +69,11 @@ fn a_star_covers_every_port_of_its_role_only() {
 #[case::http("http", "worker", "`worker` in `http` is not of the form `role:port`")]
 #[case::port("http", "worker:99999", "`worker:99999` in `http` is not of the form")]
 #[case::secret("objects", "Secret", "reading secrets is the capability `secrets`")]
+#[case::unreadable(
+    "objects",
+    "Ingress",
+    "they read ConfigMap, DaemonSet, Deployment, PersistentVolume, "
+)]
 #[case::named_secret("objects", "Secret@/spec/secret", "reading secrets is the capability `secrets`")]
 #[case::relative("host-paths", "var/cache", "`var/cache` in `host-paths` is not an absolute path")]
 #[case::upwards("host-paths", "/var/../etc", "`/var/../etc` in `host-paths` is not an absolute path")]

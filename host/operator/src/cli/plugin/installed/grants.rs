@@ -257,7 +257,7 @@ mod tests {
     #[test]
     fn every_capability_is_explained_and_read_as_it_is_written() {
         let all = grants(
-            "exec=worker http=worker:80 secrets objects=Node ports state events kinds=Service fuse privileged \
+            "exec=worker http=worker:80 secrets objects=Pod ports state events kinds=Service fuse privileged \
              rbac=deployments.apps/scale:patch,pods/log:get,secrets:get host-network host-paths=/data system-priority",
         );
         let lines = lines(&all);
