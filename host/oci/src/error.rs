@@ -116,6 +116,17 @@ pub enum Cause {
         /// The names of the keys.
         keys: String,
     },
+    /// One more signature would not be looked at.
+    #[error(
+        "{place} has {most} signatures already, and no more are looked at; delete that tag from the registry, and sign \
+         again with the keys that are trusted now"
+    )]
+    TooManySignatures {
+        /// Where they are.
+        place: String,
+        /// How many there can be.
+        most: usize,
+    },
     /// An artifact is pushed under a tag.
     #[error("there is no tag; write {0}:VERSION")]
     NoTag(String),
@@ -141,6 +152,7 @@ impl Cause {
             | Self::UnencryptedToken { .. }
             | Self::Unsigned(_)
             | Self::WrongSignature { .. }
+            | Self::TooManySignatures { .. }
             | Self::Client(_) => false,
         }
     }

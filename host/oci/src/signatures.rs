@@ -64,11 +64,12 @@ struct Image {
 }
 
 impl Registry {
-    /// Signs the artifact that a reference leads to, in addition to who has signed it. Returns the
-    /// reference with the digest that was signed.
+    /// Signs the artifact that a reference leads to, in addition to who has signed it. Nothing is added
+    /// to a signature of the same key. Returns the reference with the digest that is signed.
     ///
     /// # Errors
-    /// The registry does not have it, or does not take the signature.
+    /// The registry does not have it, or does not take the signature, or as many have signed it as are
+    /// looked at.
     pub async fn sign(
         &self,
         reference: &Reference,
@@ -84,7 +85,18 @@ impl Registry {
             let place = place(&signed)?;
             let to = self.attempt(&place, credentials)?;
             to.begin(RegistryOperation::Push).await?;
-            let layers = to.signatures().await?.unwrap_or_default();
+            let layers = to.layers().await?.unwrap_or_default();
+            let digest = signed.digest().unwrap_or_default();
+            // What cannot be read is no signature of this key, and no reason not to sign.
+            if let Ok(Some(_)) = to.signer(&layers, &[key.public()], digest).await {
+                return Ok(signed);
+            }
+            if layers.iter().filter(|layer| is_signature(layer)).count() >= MAX_SIGNATURES {
+                return Err(Cause::TooManySignatures {
+                    place: place.to_string(),
+                    most: MAX_SIGNATURES,
+                });
+            }
             to.put(&signed, key, layers).await?;
             Ok(signed)
         })
@@ -111,37 +123,44 @@ impl Registry {
             let place = place(&verified)?;
             let from = self.attempt(&place, credentials)?;
             from.begin(RegistryOperation::Pull).await?;
-            let layers = from
-                .signatures()
-                .await?
-                .ok_or_else(|| Cause::Unsigned(place.to_string()))?;
-            for layer in &layers {
-                let Some(signature) = layer
-                    .annotations
-                    .get(SIGNATURE)
-                    .and_then(|text| STANDARD.decode(text).ok())
-                else {
-                    continue;
-                };
-                let payload = from.blob(layer).await?;
-                let found = keys.iter().find(|key| key.verifies(&payload, &signature));
-                // Where it was when it was signed is of no interest: it may have been copied.
-                if let Some(key) = found.filter(|_| layer.check(&payload).is_ok() && is_about(&payload, &digest)) {
-                    return Ok((verified, key));
-                }
+            let layers = from.layers().await?.ok_or_else(|| Cause::Unsigned(place.to_string()))?;
+            match from.signer(&layers, keys, &digest).await? {
+                Some(key) => Ok((verified, key)),
+                None => Err(Cause::WrongSignature {
+                    found: looked_at(&layers).count(),
+                    keys: keys.iter().map(PublicKey::name).collect::<Vec<_>>().join(", "),
+                }),
             }
-            Err(Cause::WrongSignature {
-                found: layers.len(),
-                keys: keys.iter().map(PublicKey::name).collect::<Vec<_>>().join(", "),
-            })
         })
         .await
     }
 }
 
 impl Attempt<'_> {
-    /// Returns the signatures at this place; `None` if there are none.
-    async fn signatures(&self) -> Result<Option<Vec<Descriptor>>, Cause> {
+    /// Returns the key of these by which one of the signatures is that are looked at, if there is one.
+    async fn signer<'a>(
+        &self,
+        layers: &[Descriptor],
+        keys: &'a [PublicKey],
+        digest: &str,
+    ) -> Result<Option<&'a PublicKey>, Cause> {
+        for layer in looked_at(layers) {
+            let encoded = layer.annotations.get(SIGNATURE);
+            let Some(signature) = encoded.and_then(|text| STANDARD.decode(text).ok()) else {
+                continue;
+            };
+            let payload = self.blob(layer).await?;
+            let found = keys.iter().find(|key| key.verifies(&payload, &signature));
+            // Where it was when it was signed is of no interest: it may have been copied.
+            if let Some(key) = found.filter(|_| layer.check(&payload).is_ok() && is_about(&payload, digest)) {
+                return Ok(Some(key));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns the signatures at this place, and whatever else is among them; `None` if there are none.
+    async fn layers(&self) -> Result<Option<Vec<Descriptor>>, Cause> {
         let auth = self.credentials.auth();
         let raw = self
             .client
@@ -156,15 +175,7 @@ impl Attempt<'_> {
             registry: self.reference.registry().to_owned(),
             reason: format!("the manifest of signatures: {error}"),
         })?;
-        let is_payload = |layer: &Descriptor| layer.media_type == SIMPLE_SIGNING && layer.size <= MAX_PAYLOAD;
-        Ok(Some(
-            manifest
-                .layers
-                .into_iter()
-                .filter(is_payload)
-                .take(MAX_SIGNATURES)
-                .collect(),
-        ))
+        Ok(Some(manifest.layers))
     }
 
     /// Adds a signature to those that are here.
@@ -187,7 +198,8 @@ impl Attempt<'_> {
         let signature = STANDARD.encode(key.sign(&payload).ok_or_else(no_random)?);
         let mut layer = Descriptor::of(SIMPLE_SIGNING, &payload);
         layer.annotations.insert(SIGNATURE.to_owned(), signature);
-        layers.push(layer);
+        // First, where an operator that looks at fewer still sees it. What is here stays.
+        layers.insert(0, layer);
         let ids: Vec<&str> = layers.iter().map(|layer| layer.digest.as_str()).collect();
         let config = serde_json::json!({
             "architecture": "", "os": "", "config": {}, "created": "0001-01-01T00:00:00Z",
@@ -211,6 +223,16 @@ impl Attempt<'_> {
             .await;
         pushed.map(drop).map_err(|error| self.cause(error))
     }
+}
+
+/// Returns whether a layer is a signature that can be looked at.
+fn is_signature(layer: &Descriptor) -> bool {
+    layer.media_type == SIMPLE_SIGNING && layer.size <= MAX_PAYLOAD
+}
+
+/// Returns the signatures that are looked at.
+fn looked_at(layers: &[Descriptor]) -> impl Iterator<Item = &Descriptor> {
+    layers.iter().filter(|layer| is_signature(layer)).take(MAX_SIGNATURES)
 }
 
 /// Returns the tag of the signatures of an artifact.

@@ -296,3 +296,45 @@ async fn signatures_of_several_keys_are_kept_where_cosign_looks_for_them() {
     let says = verify(&other, 0).await.unwrap_err();
     assert!(says.contains("none of its 2 signatures"), "{says}");
 }
+
+#[tokio::test]
+async fn a_key_signs_once_and_nothing_is_signed_that_nobody_would_look_at() {
+    let registry = TestRegistry::start().await;
+    let nobody = Credentials::anonymous();
+    let pushed = client()
+        .push(&demo(&registry), &artifact(b"chart"), &nobody)
+        .await
+        .unwrap();
+    let hex = pushed.digest().unwrap().trim_start_matches("sha256:").to_owned();
+    let tag = format!("sha256-{hex}.sig");
+    let layers = || {
+        let manifest: serde_json::Value = serde_json::from_slice(&registry.manifest("me/demo", &tag)).unwrap();
+        manifest["layers"].as_array().unwrap().clone()
+    };
+    let key = || PrivateKey::parse(&PrivateKey::generate().unwrap().private).unwrap();
+    let first = key();
+    for _ in 0..2 {
+        client().sign(&pushed, &first, &nobody).await.unwrap();
+    }
+    assert_eq!(layers().len(), 1, "the second one adds nothing");
+
+    // What others keep there stays.
+    let mut manifest: serde_json::Value = serde_json::from_slice(&registry.manifest("me/demo", &tag)).unwrap();
+    let mut foreign = manifest["layers"][0].clone();
+    foreign["mediaType"] = "application/vnd.example".into();
+    manifest["layers"].as_array_mut().unwrap().push(foreign.clone());
+    registry.put_manifest("me/demo", &tag, MANIFEST, &serde_json::to_vec(&manifest).unwrap());
+    let mut last = key();
+    for _ in 1..32 {
+        last = key();
+        client().sign(&pushed, &last, &nobody).await.unwrap();
+        client().verify(&pushed, &[last.public()], &nobody).await.unwrap();
+    }
+    assert_eq!(layers().len(), 33);
+    assert!(layers().contains(&foreign), "{:?}", layers());
+    client().verify(&pushed, &[first.public()], &nobody).await.unwrap();
+
+    let refused = client().sign(&pushed, &key(), &nobody).await.unwrap_err().to_string();
+    assert!(refused.contains("has 32 signatures already"), "{refused}");
+    client().sign(&pushed, &last, &nobody).await.unwrap();
+}
