@@ -43,6 +43,17 @@ fn crd() -> Value {
 
 /// Checks a guest with a chart. The contexts are kept in the directory that is returned as well.
 async fn checked_with(guest: Guest, worker: &str, grants: &str, crd: &Value) -> (Report, tempfile::TempDir) {
+    checked_by(guest, worker, grants, crd, Vec::new()).await
+}
+
+/// Checks a guest with a chart and manifests that are meant to work.
+async fn checked_by(
+    guest: Guest,
+    worker: &str,
+    grants: &str,
+    crd: &Value,
+    manifests: Vec<(String, Pair)>,
+) -> (Report, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let text = manifest(&guest.build(), &chart(&[("worker.yaml", worker)]), grants);
     let file = directory.path().join("demo.yaml");
@@ -56,7 +67,7 @@ async fn checked_with(guest: Guest, worker: &str, grants: &str, crd: &Value) -> 
         loader: &loader,
         crds: Some(&crds),
         chart: Some((chart, &renderer)),
-        manifests: Vec::new(),
+        manifests,
         keep: directory.path().join("contexts"),
     };
     (subject.check().await.unwrap(), directory)
@@ -97,14 +108,16 @@ async fn a_good_plugin_passes_every_check() {
             "deterministic",
             "idempotent",
             "at rest",
+            "manifests",
             "chart",
             "chart texts"
         ]
     );
-    assert!(
-        report.checks.iter().all(|check| check.outcome == Outcome::Ok),
-        "{}",
-        report.text()
+    let others = report.checks.iter().filter(|check| check.outcome != Outcome::Ok);
+    assert_eq!(
+        others.map(|check| check.name).collect::<Vec<_>>(),
+        ["manifests"],
+        "none was given"
     );
     assert!(!directory.path().join("contexts").exists(), "nothing was found");
 }
@@ -197,6 +210,80 @@ async fn a_chart_that_is_not_as_described_is_named() {
         "{}",
         report.text()
     );
+}
+
+/// A manifest that is meant to work, with this spec of the runtime.
+fn demo(spec: Value) -> (String, Pair) {
+    let object = |kind: &str, spec: Value| json!({"apiVersion": "data.fluid.io/v1alpha1", "kind": kind, "metadata": {"name": "demo"}, "spec": spec});
+    let objects = vec![
+        object(
+            "Dataset",
+            json!({"mounts": [{"mountPoint": "s3://bucket", "name": "data"}]}),
+        ),
+        object("DemoRuntime", spec),
+    ];
+    (
+        "demo.yaml".to_owned(),
+        Pair::find(objects, "DemoRuntime", "default").unwrap(),
+    )
+}
+
+const GRANTS: &str = "exec: [worker], kinds: [StatefulSet]";
+
+#[tokio::test]
+async fn a_manifest_that_works_passes() {
+    let (report, _) = checked_by(good(), WORKER, GRANTS, &crd(), vec![demo(json!({"replicas": 1}))]).await;
+    let check = report.checks.iter().find(|check| check.name == "manifests").unwrap();
+    assert!(report.passes() && check.outcome == Outcome::Ok, "{}", report.text());
+    assert!(check.detail.starts_with("demo.yaml: accepted"), "{}", check.detail);
+}
+
+#[tokio::test]
+async fn a_manifest_that_the_plugin_or_the_api_server_refuses_fails_although_guesses_work() {
+    for (spec, says) in [
+        (json!({"replicas": "1"}), "spec.replicas: Invalid value"),
+        (json!({"replica": 1}), "spec.replica: the CRD knows no such field"),
+    ] {
+        let (report, directory) = checked_by(good(), WORKER, GRANTS, &crd(), vec![demo(spec)]).await;
+        let check = failed(&report);
+        assert!(
+            check.name == "manifests" && check.detail.contains(says),
+            "{}",
+            report.text()
+        );
+        let file = check.findings[0].file.as_ref().unwrap();
+        assert!(file.starts_with(directory.path().join("contexts")) && file.exists());
+    }
+    let (report, _) = checked_by(
+        Guest::default(),
+        WORKER,
+        GRANTS,
+        &crd(),
+        vec![demo(json!({"replicas": 1}))],
+    )
+    .await;
+    let check = failed(&report);
+    assert!(
+        check.name == "manifests" && check.detail.contains("`desired` refuses it"),
+        "{}",
+        report.text()
+    );
+}
+
+#[tokio::test]
+async fn each_context_has_a_file_of_its_own() {
+    let (report, _) = checked(good().method("cache-states", "(unreachable)")).await;
+    let check = failed(&report);
+    let mut by_file = std::collections::BTreeMap::new();
+    for finding in &check.findings {
+        let context = finding.context.as_ref().unwrap();
+        let other = by_file.insert(finding.file.as_ref().unwrap(), context);
+        assert!(other.is_none_or(|other| other == context), "{context}: {other:?}");
+    }
+    let guessed = by_file
+        .values()
+        .filter(|context| context.starts_with("the smallest spec"));
+    assert!(guessed.count() > 3, "{by_file:?}");
 }
 
 #[tokio::test]

@@ -57,7 +57,6 @@ mod kinds;
 mod lags;
 mod read;
 mod record;
-mod schema;
 mod scripts;
 mod selectors;
 mod server;

@@ -35,8 +35,11 @@ pub struct Findings {
     pub endless: usize,
 }
 
-/// Asks a plugin everything with one context. Returns the complete values, if it gives any.
-pub async fn ask(plugin: &Plugin, case: &Case, keep: &Keep<'_>, found: &mut Findings) -> Option<Value> {
+/// Asks a plugin everything with one context. Returns the complete values, or why there are none.
+///
+/// # Errors
+/// The plugin refuses the context, or gives no answer.
+pub async fn ask(plugin: &Plugin, case: &Case, keep: &Keep<'_>, found: &mut Findings) -> Result<Value, String> {
     let trial = Trial::new(plugin, &case.pair, MOUNT_ROOT);
     let mut asked = Asked {
         trial: &trial,
@@ -49,10 +52,11 @@ pub async fn ask(plugin: &Plugin, case: &Case, keep: &Keep<'_>, found: &mut Find
     let desired = asked.twice(&Step::Desired, &context).await;
     let values = match &desired {
         Some(Ok(Value::String(text))) => asked.complete(text),
-        _ => None,
+        Some(Err(error)) => Err(format!("`desired` refuses it: {}", refusal(error))),
+        _ => Err("`desired` gives no values".to_owned()),
     };
     let mut later = context.clone();
-    if let Some(values) = &values {
+    if let Ok(values) = &values {
         later.installed = Some(values.to_string());
         later.now = later.now.saturating_add(LATER_MS);
         asked.rests(values, &context, &later).await;
@@ -67,8 +71,11 @@ pub async fn ask(plugin: &Plugin, case: &Case, keep: &Keep<'_>, found: &mut Find
     let mut gone = later;
     gone.dataset = None;
     asked.twice(&Step::Shutdown, &gone).await;
-    let is_accepted = matches!(validated, None | Some(Ok(_) | Err(Error::NotSupported)));
-    values.filter(|_| is_accepted)
+    match validated {
+        Some(Err(error)) if error != Error::NotSupported => Err(format!("`validate` refuses it: {}", refusal(&error))),
+        None if Step::Validate.is_asked(plugin) => Err("`validate` gives no answer".to_owned()),
+        _ => values,
+    }
 }
 
 /// The methods after `validate` and `desired`, in the order of a reconcile.
@@ -133,6 +140,15 @@ pub struct Keep<'a> {
 }
 
 impl Keep<'_> {
+    /// Returns something that was found with a case, which is kept.
+    pub fn finding(&self, case: &Case, message: String) -> Finding {
+        Finding {
+            message,
+            context: Some(case.name.clone()),
+            file: self.file(case),
+        }
+    }
+
     /// Writes the manifest of a case, and returns its file. A directory that cannot be written to
     /// costs the file, and not the finding.
     pub fn file(&self, case: &Case) -> Option<PathBuf> {
@@ -141,7 +157,7 @@ impl Keep<'_> {
             .iter()
             .map(|document| yaml_serde::to_string(document).ok())
             .collect();
-        let file = self.directory.join(format!("{}.yaml", case.pair.namespace));
+        let file = self.directory.join(format!("{}.yaml", case.file));
         std::fs::create_dir_all(self.directory).ok()?;
         let text = format!("# {}\n{}", one_line(&case.name), texts?.join("---\n"));
         std::fs::write(&file, text).ok()?;
@@ -158,11 +174,7 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn finding(&self, step: &Step, message: &str) -> Finding {
-        Finding {
-            message: format!("`{step}` {message}"),
-            context: Some(self.case.name.clone()),
-            file: self.keep.file(self.case),
-        }
+        self.keep.finding(self.case, format!("`{step}` {message}"))
     }
 
     async fn once(&mut self, step: &Step, context: &Context, instance: &mut Instance) -> Answer {
@@ -171,15 +183,13 @@ impl Asked<'_> {
     }
 
     /// Returns the complete values.
-    fn complete(&mut self, text: &str) -> Option<Value> {
-        match self.trial.complete(text) {
-            Ok(values) => Some(values),
-            Err(error) => {
-                let finding = self.finding(&Step::Desired, &format!("gives values that cannot be used: {error}"));
-                self.found.answers.push(finding);
-                None
-            }
-        }
+    fn complete(&mut self, text: &str) -> Result<Value, String> {
+        self.trial.complete(text).map_err(|error| {
+            let message = format!("gives values that cannot be used: {error}");
+            let finding = self.finding(&Step::Desired, &message);
+            self.found.answers.push(finding);
+            format!("`desired` {message}")
+        })
     }
 
     /// Asks in two clusters that are the same, and once more in the second, as a reconcile does that

@@ -8,4 +8,6 @@ pub struct Case {
     pub name: String,
     /// The objects, and what else the plugin finds.
     pub pair: Pair,
+    /// The name of the file that keeps it if something is found, which no other case has.
+    pub file: String,
 }

@@ -17,6 +17,15 @@ pub fn schema(crd: &Value) -> Option<&Value> {
     version(crd)?.pointer("/schema/openAPIV3Schema")
 }
 
+/// The schema of a version that is served.
+pub fn of_version<'a>(crd: &'a Value, name: &str) -> Option<&'a Value> {
+    let versions = crd.pointer("/spec/versions")?.as_array()?;
+    let found = versions
+        .iter()
+        .find(|version| version["name"] == name && version["served"] == true);
+    found?.pointer("/schema/openAPIV3Schema")
+}
+
 /// Checks that the API server takes each CRD.
 pub fn is_accepted(crds: &[Value]) -> Check {
     let findings = crds.iter().flat_map(|crd| {

@@ -42,6 +42,7 @@ pub fn cases(bases: &[Pair], schema: &Value, description: &Description) -> Vec<C
         // A namespace for each: the host does not call a plugin that has failed too often for one.
         let namespace = format!("context-{at}");
         case.pair.namespace.clone_from(&namespace);
+        case.file.clone_from(&namespace);
         for object in case.pair.dataset.iter_mut().chain([&mut case.pair.runtime]) {
             if let Some(metadata) = object.pointer_mut("/metadata").and_then(Value::as_object_mut) {
                 metadata.insert("namespace".to_owned(), namespace.clone().into());
@@ -91,7 +92,11 @@ fn of_spec(bases: &[Pair], schema: &Value) -> Vec<Case> {
         if let Some(spec) = spec {
             change(spec);
         }
-        cases.push(Case { name, pair });
+        cases.push(Case {
+            name,
+            pair,
+            file: String::new(),
+        });
     };
     with("an empty spec".to_owned(), &|spec| *spec = json!({}));
     with("no spec".to_owned(), &|spec| *spec = Value::Null);
@@ -191,8 +196,11 @@ mod tests {
         assert!((100..160).contains(&cases.len()), "{}", cases.len());
         let names: std::collections::BTreeSet<&str> = cases.iter().map(|case| case.name.as_str()).collect();
         assert_eq!(names.len(), cases.len());
+        let files: std::collections::BTreeSet<&str> = cases.iter().map(|case| case.file.as_str()).collect();
+        assert_eq!(files.len(), cases.len());
         for case in &cases {
             let again = Pair::find(case.pair.documents().unwrap(), "DemoRuntime", "x").unwrap();
+            assert!(!case.file.is_empty());
             assert_eq!(
                 (again.namespace, again.scenario),
                 (case.pair.namespace.clone(), case.pair.scenario.clone())

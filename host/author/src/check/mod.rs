@@ -5,8 +5,10 @@ mod calls;
 mod case;
 mod definition;
 mod hostile;
+mod manifests;
 mod render;
 mod report;
+mod sane;
 mod schema;
 mod structural;
 mod surroundings;
@@ -16,7 +18,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Result;
-use serde_json::{Value, json};
+use serde_json::Value;
 use wasser_chart::{Chart, Renderer};
 use wasser_plugin::Plugin;
 
@@ -25,6 +27,7 @@ use crate::manifest::Pair;
 use calls::{Findings, Keep};
 use case::Case;
 pub use hostile::pods;
+use manifests::Definitions;
 use render::Helm;
 pub use report::{Check, Finding, Outcome, Report};
 
@@ -39,16 +42,6 @@ const RENDERED: usize = 40;
 
 /// The interfaces whose functions need a capability of the same name.
 const CAPABILITIES: [&str; 7] = ["exec", "http", "secrets", "objects", "ports", "state", "events"];
-
-/// Mount points of which a plugin may like one.
-const SOURCES: [&str; 6] = [
-    "s3://bucket/data",
-    "local:///mnt/data",
-    "pvc://claim/data",
-    "https://example.org/data",
-    "oss://bucket/data",
-    "hdfs://namenode:8020/data",
-];
 
 /// What is checked, besides the plugin itself.
 pub struct Subject<'a> {
@@ -92,16 +85,27 @@ impl Subject<'_> {
         let keep = Keep { directory: &self.keep };
         let mut found = Findings::default();
         let mut accepted = Vec::new();
-        let sane = self.sane(plugin, schema);
+        let sane = sane::sane(&self.manifests, plugin, schema);
         let mut count = 0;
-        for case in &sane {
-            if found.endless >= ENDLESS {
-                break;
+        let mut meant = Vec::new();
+        for (at, case) in sane.iter().enumerate() {
+            let values = if found.endless >= ENDLESS {
+                Err("it was not tried, since too many calls before did not end".to_owned())
+            } else {
+                count += 1;
+                calls::ask(&self.loader.load().await?, case, &keep, &mut found).await
+            };
+            match values {
+                Ok(values) => accepted.push((case, values)),
+                // Guesses need not be what a cache system can work with.
+                Err(reason) if at < self.manifests.len() => meant.push(keep.finding(case, reason)),
+                Err(_) => {}
             }
-            count += 1;
-            if let Some(values) = calls::ask(plugin, case, &keep, &mut found).await {
-                accepted.push((case, values));
-            }
+        }
+        let definitions = Definitions::with(self.crds.unwrap_or_default());
+        for case in sane.iter().take(self.manifests.len()) {
+            let faults = definitions.faults(case).into_iter();
+            meant.extend(faults.map(|fault| keep.finding(case, fault)));
         }
         let mut bases: Vec<Pair> = accepted.iter().map(|(case, _)| case.pair.clone()).collect();
         if bases.is_empty() {
@@ -116,27 +120,33 @@ impl Subject<'_> {
                     break;
                 }
                 count += 1;
-                if let Some(values) = calls::ask(&plugin, case, &keep, &mut found).await {
+                if let Ok(values) = calls::ask(&plugin, case, &keep, &mut found).await {
                     rendered.push((case, values));
                 }
             }
         }
         let mut checks = summary(found, count, accepted.len());
+        checks.push(self.meant(meant));
         checks.extend(self.charts(plugin, &accepted, rendered, &keep).await);
         Ok(checks)
     }
 
-    /// The author's manifests, and guesses.
-    fn sane(&self, plugin: &Plugin, schema: &Value) -> Vec<Case> {
-        let given = self.manifests.iter().map(|(name, pair)| Case {
-            name: name.clone(),
-            pair: pair.clone(),
-        });
-        // Many systems call their own file system by their name.
-        let own = format!("{}:///data", plugin.description.engine);
-        let sources = SOURCES.iter().copied().chain([own.as_str()]);
-        let guesses = sources.filter_map(|source| guess(plugin, schema, source));
-        given.chain(guesses).collect()
+    /// Whether the author's manifests work as they are.
+    fn meant(&self, findings: Vec<Finding>) -> Check {
+        if self.manifests.is_empty() {
+            return Check::skipped(
+                "manifests",
+                "none was given: `-f demo.yaml`, with a Dataset and its runtime",
+            );
+        }
+        let names: Vec<&str> = self.manifests.iter().map(|(name, _)| name.as_str()).collect();
+        let good = format!("{}: accepted, and valid by the CRDs", names.join(", "));
+        Check::of(
+            "manifests",
+            good,
+            findings,
+            "correct the manifest, the CRD or `validate`",
+        )
     }
 
     async fn charts(
@@ -153,13 +163,11 @@ impl Subject<'_> {
             )];
         };
         if accepted.is_empty() {
-            let finding = "the plugin gives values for none of the manifests that were tried";
-            let remedy = "give one that works: `-f demo.yaml`, with a Dataset and its runtime";
-            // Guesses need not be what a cache system can work with.
-            return vec![match self.manifests.is_empty() {
-                true => Check::skipped("chart", format!("{finding}; {remedy}")),
-                false => Check::of("chart", "", vec![Finding::plain(finding)], remedy),
-            }];
+            return vec![Check::skipped(
+                "chart",
+                "the plugin gives values for none of the manifests that were tried; give one that works: `-f \
+                 demo.yaml`, with a Dataset and its runtime",
+            )];
         }
         let helm = Helm {
             chart: chart.clone(),
@@ -183,40 +191,13 @@ impl Subject<'_> {
         let count = hostile.len().min(RENDERED);
         for (case, values) in hostile.into_iter().take(RENDERED) {
             if let Some(message) = helm.hostile(plugin, case, values).await {
-                findings.push(Finding {
-                    message,
-                    context: Some(case.name.clone()),
-                    file: keep.file(case),
-                });
+                findings.push(keep.finding(case, message));
             }
         }
         let good = format!("renders the values of {count} hostile contexts that the plugin accepts");
         let remedy = "pass texts of users through `quote` or `toYaml`, or refuse them in `validate`";
         vec![sane, Check::of("chart texts", good, findings, remedy)]
     }
-}
-
-/// The smallest runtime that fits the schema, with a Dataset of one mount.
-fn guess(plugin: &Plugin, schema: &Value, source: &str) -> Option<Case> {
-    let spec = &schema["properties"]["spec"];
-    let mut spec_value = schema::smallest(spec);
-    if spec["properties"].get("replicas").is_some() {
-        spec_value["replicas"] = json!(1);
-    }
-    let object = |kind: &str, spec: Value| {
-        let metadata = json!({"name": "demo"});
-        json!({"apiVersion": wasser_api::API_VERSION, "kind": kind, "metadata": metadata, "spec": spec})
-    };
-    let objects = vec![
-        object("Dataset", json!({"mounts": [{"mountPoint": source, "name": "data"}]})),
-        object(&plugin.description.kind, spec_value),
-    ];
-    let mut pair = Pair::find(objects, &plugin.description.kind, "default").ok()?;
-    pair.scenario.cluster.pods = pods(&plugin.description, &pair.name);
-    Some(Case {
-        name: format!("the smallest spec and a mount of {source}"),
-        pair,
-    })
 }
 
 fn summary(found: Findings, contexts: usize, accepted: usize) -> Vec<Check> {

@@ -25,6 +25,7 @@ pub fn of_dataset(base: &Pair) -> Vec<Case> {
         cases.push(Case {
             name: format!("a Dataset {name}"),
             pair,
+            file: String::new(),
         });
     };
     let spec = |spec: Value| move |dataset: &mut Value| dataset["spec"] = spec.clone();
@@ -102,6 +103,7 @@ pub fn of_host(base: &Pair) -> Vec<Case> {
         cases.push(Case {
             name: name.to_owned(),
             pair,
+            file: String::new(),
         });
     };
     let map = |pairs: Vec<(String, String)>| pairs.into_iter().collect::<BTreeMap<_, _>>();

@@ -1,8 +1,8 @@
 //! Changes of Kubernetes' own kinds that are refused.
 
 use serde_json::Value;
+use wasser_schema::Problem;
 
-use crate::failure::Problem;
 use crate::kinds::Kind;
 
 /// Fields of a StatefulSet's spec that can change.

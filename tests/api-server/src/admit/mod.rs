@@ -7,8 +7,9 @@ mod defaults;
 mod immutable;
 
 use serde_json::{Value, json};
+use wasser_schema::Problem;
 
-use crate::failure::{Failure, Problem};
+use crate::failure::Failure;
 use crate::kinds::{Kind, Source};
 
 pub(crate) use immutable::refused;

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use wasser_schema::Schema;
 
 use super::{Kind, Scale, Source};
-use crate::schema::Schema;
-
 /// Returns the kind that a CRD defines, in its stored version, which is the only one served here.
 /// `None` if the CRD is incomplete.
 pub(crate) fn kind(crd: &Value) -> Option<Kind> {

@@ -9,8 +9,8 @@ mod events;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use wasser_schema::Schema;
 
-use crate::schema::Schema;
 use crate::store::Key;
 
 /// A kind, in the one version in which it is served.

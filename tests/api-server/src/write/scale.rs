@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use wasser_schema::Problem;
 
 use super::patch::patched;
 use super::{By, Part, Written, decode, owner};
 use crate::call::{Call, Verb};
-use crate::failure::{Failure, Problem};
+use crate::failure::Failure;
 use crate::fields::Operation;
 use crate::kinds::{Kind, Scale};
 use crate::state::{State, copy, text};

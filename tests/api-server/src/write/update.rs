@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use wasser_schema::Problem;
 
 use super::{By, Part, Written, check_kind, owner};
 use crate::admit;
 use crate::call::Call;
-use crate::failure::{Failure, Problem};
+use crate::failure::Failure;
 use crate::fields::{Managers, Operation, Shape};
 use crate::kinds::{Kind, crd};
 use crate::state::{State, text, texts};

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::{field, is};
+use crate::{field, is};
 
 /// Sets missing fields, and fields that must not be null, to their defaults.
-pub(super) fn defaults(schema: &Value, value: &mut Value) {
+pub fn defaults(schema: &Value, value: &mut Value) {
     match value {
         Value::Object(fields) => {
             for (name, schema) in schema["properties"].as_object().into_iter().flatten() {
@@ -35,7 +35,7 @@ pub(super) fn defaults(schema: &Value, value: &mut Value) {
 }
 
 /// Drops fields that must not be null.
-pub(super) fn drop_nulls(schema: &Value, value: &mut Value) {
+pub fn drop_nulls(schema: &Value, value: &mut Value) {
     match value {
         Value::Object(fields) => {
             let is_allowed = |name: &str| field(schema, name).is_none_or(|schema| is(schema, "nullable"));

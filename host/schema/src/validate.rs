@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::{Schema, field, is};
-use crate::failure::Problem;
+use crate::problem::Problem;
+use crate::{Schema, field, is, join};
 
 /// Adds the problems of the value at `path`: `spec.mounts[0].name`.
-pub(super) fn value(all: &Schema, schema: &Value, found: &Value, path: &str, problems: &mut Vec<Problem>) {
+pub fn value(all: &Schema, schema: &Value, found: &Value, path: &str, problems: &mut Vec<Problem>) {
     if found.is_null() && is(schema, "nullable") {
         return;
     }
@@ -137,13 +137,5 @@ fn type_of(value: &Value) -> &'static str {
         Value::String(_) => "string",
         Value::Array(_) => "array",
         Value::Object(_) => "object",
-    }
-}
-
-fn join(path: &str, name: &str) -> String {
-    if path.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{path}.{name}")
     }
 }

@@ -1,4 +1,4 @@
-//! Schemas of CRDs: pruning, defaults and validation.
+//! Objects and the schemas of CRDs: pruning, defaults and validation, as the API server has them.
 //!
 //! A subset: types, `properties`, `additionalProperties`, `items`, `required`, `enum`, `pattern`,
 //! lengths and bounds, `nullable`, `x-kubernetes-int-or-string` and
@@ -6,6 +6,7 @@
 //! formats are ignored.
 
 mod fill;
+mod problem;
 mod prune;
 mod validate;
 
@@ -14,11 +15,11 @@ use std::collections::BTreeMap;
 use regex_automata::meta::Regex;
 use serde_json::Value;
 
-use crate::failure::Problem;
+pub use problem::Problem;
 
 /// The schema of a kind.
 #[derive(Debug)]
-pub(crate) struct Schema {
+pub struct Schema {
     root: Value,
     /// The expressions of all patterns, compiled once.
     patterns: BTreeMap<String, Regex>,
@@ -39,7 +40,14 @@ impl Schema {
 
     /// Drops the fields that the schema does not know.
     pub fn prune(&self, object: &mut Value) {
-        prune::object(&self.root, object, true);
+        prune::object(&self.root, object, true, "", &mut Vec::new());
+    }
+
+    /// Returns the paths of the fields that the schema does not know.
+    pub fn unknown(&self, object: &Value) -> Vec<String> {
+        let mut dropped = Vec::new();
+        prune::object(&self.root, &mut object.clone(), true, "", &mut dropped);
+        dropped
     }
 
     /// Fills in the defaults, and drops nulls that are not allowed.
@@ -82,6 +90,15 @@ fn field<'a>(schema: &'a Value, name: &str) -> Option<&'a Value> {
     own.or_else(|| schema.get("additionalProperties").filter(|schema| schema.is_object()))
 }
 
+/// Returns the path of a field below another one.
+fn join(path: &str, name: &str) -> String {
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -120,6 +137,7 @@ mod tests {
             "spec": {"name": "n", "no": 1, "free": {"any": {"thing": 1}}, "texts": {"k": "v"}, "list": [{"x": 1,
                 "y": 2}]},
         });
+        assert_eq!(schema().unknown(&object), ["other", "spec.no", "spec.list[0].y"]);
         schema().prune(&mut object);
         let expected = json!({
             "apiVersion": "v1", "kind": "K", "metadata": {"labels": {"a": "b"}},
