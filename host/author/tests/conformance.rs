@@ -286,6 +286,75 @@ async fn each_context_has_a_file_of_its_own() {
     assert!(guessed.count() > 3, "{by_file:?}");
 }
 
+/// A second workload.
+const MASTERS: &str = "---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: {{ .Release.Name }}-masters}
+spec:
+  serviceName: {{ .Release.Name }}-masters
+  selector: {matchLabels: {app: {{ .Release.Name }}-masters}}
+  template:
+    metadata: {labels: {app: {{ .Release.Name }}-masters}}
+    spec: {containers: [{name: demo, image: demo}]}
+";
+
+fn two_roles() -> Guest {
+    let master = common::Role {
+        name: "master",
+        workload: "StatefulSet",
+        needed: false,
+        starts_at_zero: false,
+        replicas: None,
+    };
+    let wants: [(&str, &[&str]); 2] = [("exec", &["worker"]), ("kinds", &["StatefulSet"])];
+    good().with_roles(&[common::WORKER, master], &wants)
+}
+
+#[tokio::test]
+async fn a_role_that_the_chart_never_renders_is_named_with_the_nearest_workload() {
+    let (report, _) = checked_with(two_roles(), &format!("{WORKER}{MASTERS}"), GRANTS, &crd()).await;
+    let check = failed(&report);
+    assert!(
+        check.name == "chart"
+            && check.detail.contains("the role master has no workload")
+            && check
+                .detail
+                .contains("the nearest that it renders is the StatefulSet RUNTIME-masters"),
+        "{}",
+        report.text()
+    );
+}
+
+#[tokio::test]
+async fn a_role_that_no_guess_wants_fails_only_with_the_authors_manifests() {
+    let (report, _) = checked_with(two_roles(), WORKER, GRANTS, &crd()).await;
+    let chart = report.checks.iter().find(|check| check.name == "chart").unwrap();
+    assert!(
+        report.passes() && chart.detail.contains("the role master has no workload"),
+        "{}",
+        report.text()
+    );
+    let manifests = vec![demo(json!({"replicas": 1}))];
+    let (report, _) = checked_by(two_roles(), WORKER, GRANTS, &crd(), manifests).await;
+    assert_eq!(failed(&report).name, "chart");
+}
+
+#[tokio::test]
+async fn a_workload_without_pods_that_belongs_to_no_role_is_named() {
+    let waiting = MASTERS.replace("spec:\n  serviceName", "spec:\n  replicas: 0\n  serviceName");
+    let (report, _) = checked_with(good(), &format!("{WORKER}{waiting}"), GRANTS, &crd()).await;
+    let check = failed(&report);
+    assert!(
+        check.name == "chart"
+            && check
+                .detail
+                .contains("StatefulSet demo-masters has `replicas: 0`, and belongs to no role"),
+        "{}",
+        report.text()
+    );
+}
+
 #[tokio::test]
 async fn an_import_that_is_not_wanted_is_noted() {
     let (report, _) = checked(good().import("ports", "allocate", "(param i32 i32 i32)")).await;

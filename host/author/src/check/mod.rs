@@ -13,6 +13,7 @@ mod schema;
 mod structural;
 mod surroundings;
 mod values;
+mod workloads;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub use hostile::pods;
 use manifests::Definitions;
 use render::Helm;
 pub use report::{Check, Finding, Outcome, Report};
+use workloads::Seen;
 
 /// After so many contexts the plugin is loaded again: what its calls may use together is for a
 /// cluster, where they are spread over time.
@@ -169,18 +171,28 @@ impl Subject<'_> {
                  demo.yaml`, with a Dataset and its runtime",
             )];
         }
-        let helm = Helm {
+        let mut helm = Helm {
             chart: chart.clone(),
             renderer,
+            seen: Seen::default(),
         };
         let mut findings = Vec::new();
         for (case, values) in accepted {
             findings.extend(helm.sane(plugin, case, values.clone()).await);
         }
-        let good = format!(
+        let mut good = format!(
             "renders to objects that the grants allow, with {} of the manifests",
             accepted.len()
         );
+        let missing = helm.seen.missing(&plugin.description.roles);
+        // A guess need not want every role, and then says nothing of its workload.
+        let is_guessed = self.manifests.is_empty() && !helm.seen.has_strays();
+        match missing.first() {
+            Some(first) if is_guessed => good.push_str(&format!("; {first}: give a manifest that wants it, with `-f`")),
+            // What did not render says nothing either.
+            _ if findings.is_empty() => findings.extend(missing.into_iter().map(Finding::plain)),
+            _ => {}
+        }
         let sane = Check::of(
             "chart",
             good,

@@ -7,10 +7,10 @@ use serde_json::Value;
 use wasser_chart::{Chart, RenderError, Renderer};
 use wasser_engine::EngineError;
 use wasser_plugin::Plugin;
-use wasser_plugin::bindings::types::Role;
 
 use super::case::Case;
 use super::report::Finding;
+use super::workloads::{Seen, workload};
 use crate::trial::{MOUNT_ROOT, Trial};
 
 /// The chart of a plugin, and Helm's engine.
@@ -19,11 +19,13 @@ pub struct Helm<'a> {
     pub chart: Arc<Chart>,
     /// Helm's engine.
     pub renderer: &'a Renderer,
+    /// The roles and workloads of all contexts that are meant to work.
+    pub seen: Seen,
 }
 
 impl Helm<'_> {
     /// Renders a context that is meant to work. Returns what is wrong.
-    pub async fn sane(&self, plugin: &Plugin, case: &Case, values: Value) -> Vec<Finding> {
+    pub async fn sane(&mut self, plugin: &Plugin, case: &Case, values: Value) -> Vec<Finding> {
         let trial = Trial::new(plugin, &case.pair, MOUNT_ROOT);
         let found = |message: String| Finding {
             context: Some(case.name.clone()),
@@ -37,9 +39,10 @@ impl Helm<'_> {
                     .iter()
                     .filter_map(|object| serde_json::to_value(object).ok())
                     .collect();
-                let roles = plugin.description.roles.iter();
-                let faults = roles.flat_map(|role| workload(role, &trial, &objects));
-                faults.map(found).collect()
+                let roles = &plugin.description.roles;
+                let strays = self.seen.note(roles, &trial, &objects);
+                let faults = roles.iter().flat_map(|role| workload(role, &trial, &objects));
+                faults.chain(strays).map(found).collect()
             }
         }
     }
@@ -60,39 +63,4 @@ impl Helm<'_> {
 /// Whether the chart itself refuses the values: by its schema, or by `fail` and `required`.
 fn is_refusal(error: &RenderError) -> bool {
     matches!(error, RenderError::Template(template) if !template.message.contains("YAML"))
-}
-
-/// What of a role's workload is not as the plugin describes it.
-fn workload(role: &Role, trial: &Trial<'_>, objects: &[Value]) -> Vec<String> {
-    let name = format!("{}{}", trial.pair.name, role.suffix);
-    let is_it = |object: &&Value| object["kind"] == role.workload && object["metadata"]["name"] == name;
-    let Some(found) = objects.iter().find(is_it) else {
-        return Vec::new();
-    };
-    let workload = format!("{} {name}", role.workload);
-    let mut faults = Vec::new();
-    let pod = &found["spec"]["template"]["spec"];
-    let containers = pod["containers"].as_array();
-    if !containers
-        .into_iter()
-        .flatten()
-        .any(|container| container["name"] == role.container)
-    {
-        faults.push(format!(
-            "{workload} has no container `{}`, which `describe` names",
-            role.container
-        ));
-    }
-    if role.starts_at_zero && found["spec"]["replicas"] != 0 {
-        faults.push(format!(
-            "{workload} must have `replicas: 0`: the host places its pods, and then scales it up"
-        ));
-    }
-    let label = trial.identity.fuse_label();
-    if role.name == "fuse" && pod["nodeSelector"][label.as_str()] != "true" {
-        faults.push(format!(
-            "{workload} needs the nodeSelector `{label}: \"true\"`, the label that the context names"
-        ));
-    }
-    faults
 }
