@@ -26,6 +26,7 @@ pub mod scenarios;
 mod step;
 mod trial;
 
+pub use build::Compilers;
 pub use cluster::Scripted;
 pub use documents::objects;
 pub use load::Loader;

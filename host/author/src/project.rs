@@ -8,12 +8,14 @@ use serde::Deserialize;
 use wasser_pack::TooLarge;
 use wasser_pack::oci::layout;
 
-use crate::{build, scaffold};
+use crate::build::{self, Compilers};
+use crate::scaffold;
 
 /// A directory with `plugin.yaml`, `crd.yaml`, `chart` and `scenarios`.
 pub struct Project {
     directory: PathBuf,
     name: String,
+    compilers: Compilers,
 }
 
 #[derive(Deserialize)]
@@ -47,7 +49,14 @@ impl Project {
         Ok(Self {
             directory: directory.to_owned(),
             name: name.to_owned(),
+            compilers: Compilers::default(),
         })
+    }
+
+    /// Builds with these compilers, which somebody may stop.
+    #[must_use]
+    pub fn with(self, compilers: Compilers) -> Self {
+        Self { compilers, ..self }
     }
 
     /// Writes the SDK and the WIT of this version among the files of the project. Returns those that are
@@ -82,7 +91,7 @@ impl Project {
     pub fn pack(&self, code: Option<&Path>) -> Result<Packed> {
         let code = match code {
             Some(file) => fs::read(file).with_context(|| format!("reading {}", file.display()))?,
-            None => build::code(&self.directory)?,
+            None => build::code(&self.directory, &self.compilers)?,
         };
         let crds = wasser_pack::crd::in_directory(&self.directory)?;
         let crds = crds.with_context(|| format!("{} is missing", self.directory.join("crd.yaml").display()))?;

@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
+use super::Compilers;
+
 /// The target of a plugin in Rust.
 const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -13,8 +15,9 @@ const TARGET: &str = "wasm32-unknown-unknown";
 ///
 /// # Errors
 /// cargo cannot be started, or the project does not compile to one module.
-pub fn module(directory: &Path) -> Result<Vec<u8>> {
-    let output = Command::new("cargo")
+pub fn module(directory: &Path, compilers: &Compilers) -> Result<Vec<u8>> {
+    let mut cargo = Command::new("cargo");
+    cargo
         .current_dir(directory)
         .args([
             "build",
@@ -25,8 +28,10 @@ pub fn module(directory: &Path) -> Result<Vec<u8>> {
             "--message-format",
             "json-render-diagnostics",
         ])
-        .stderr(Stdio::inherit())
-        .output()
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit());
+    let output = compilers
+        .output(&mut cargo)
         .context("starting cargo; install Rust from https://rustup.rs, or give the module with `--module`")?;
     ensure!(
         output.status.success(),

@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, anyhow, ensure};
 
+use super::Compilers;
+
 /// Calls a compiler in the directory of a project, with the file to write as its last argument, and returns
 /// what it has written. `missing` is said if the compiler is not there, and `explained` returns what it
 /// says of the project.
@@ -16,7 +18,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 pub fn component(
     directory: &Path,
     main: &str,
-    compiler: &mut Command,
+    (compiler, compilers): (&mut Command, &Compilers),
     missing: String,
     explained: fn(&str) -> String,
 ) -> Result<Vec<u8>> {
@@ -25,15 +27,12 @@ pub fn component(
     // A name for each build, so that nothing is taken for it that another one has written.
     let built = out.join(format!("app.component.{}.wasm", std::process::id()));
     drop(fs::remove_file(&built));
-    let output = compiler
-        .current_dir(directory)
-        .arg(&built)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| match error.kind() {
-            ErrorKind::NotFound => anyhow!(missing),
-            _ => anyhow!(error).context(format!("starting {}", Path::new(compiler.get_program()).display())),
-        })?;
+    compiler.current_dir(directory).arg(&built);
+    compiler.stdin(Stdio::null()).stderr(Stdio::piped());
+    let output = compilers.output(compiler).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => anyhow!(missing),
+        _ => anyhow!(error).context(format!("starting {}", Path::new(compiler.get_program()).display())),
+    })?;
     ensure!(
         output.status.success(),
         "{} does not become a component: {}",
@@ -79,7 +78,7 @@ mod tests {
         component(
             project,
             "app.py",
-            &mut Command::new(&compiler),
+            (&mut Command::new(&compiler), &Compilers::default()),
             "it is not there".to_owned(),
             str::to_owned,
         )

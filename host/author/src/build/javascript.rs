@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::compiler;
+use super::{Compilers, compiler};
 
 /// The file with the runtime.
 pub const MAIN: &str = "app.js";
@@ -31,14 +31,14 @@ const SDK: &str = "wasser/";
 ///
 /// # Errors
 /// Node or the compiler is missing, or the compiler finds something wrong.
-pub fn component(directory: &Path) -> Result<Vec<u8>> {
+pub fn component(directory: &Path, compilers: &Compilers) -> Result<Vec<u8>> {
     let directory = std::path::absolute(directory).with_context(|| format!("looking for {}", directory.display()))?;
     let own = directory.join(OWN_NODE);
     let node = if own.is_file() { own } else { PathBuf::from("node") };
-    build(&directory, &mut Command::new(node))
+    build(&directory, &mut Command::new(node), compilers)
 }
 
-fn build(directory: &Path, node: &mut Command) -> Result<Vec<u8>> {
+fn build(directory: &Path, node: &mut Command, compilers: &Compilers) -> Result<Vec<u8>> {
     ensure!(
         directory.join(COMPILER).is_dir(),
         "there is no {COMPILER} in {}; install it there: {REMEDY}; or give the component with `--module`",
@@ -52,7 +52,7 @@ fn build(directory: &Path, node: &mut Command) -> Result<Vec<u8>> {
         "there is no `node` in PATH, which builds {MAIN}; install Node.js 20 or later from https://nodejs.org, or give \
          the component with `--module`"
     );
-    compiler::component(directory, MAIN, node, missing, explained)
+    compiler::component(directory, MAIN, (node, compilers), missing, explained)
 }
 
 /// Returns the version of the compiler that a project asks for, if it asks for exactly one.
@@ -118,7 +118,7 @@ mod tests {
             fs::create_dir_all(directory.path().join(COMPILER)).unwrap();
         }
         let missing = directory.path().join("node");
-        let refused = build(directory.path(), &mut Command::new(missing)).unwrap_err();
+        let refused = build(directory.path(), &mut Command::new(missing), &Compilers::default()).unwrap_err();
         assert!(refused.to_string().contains(says), "{refused}");
     }
 
@@ -133,7 +133,7 @@ mod tests {
         let project = format!("{{\"devDependencies\": {{\"{PACKAGE}\": \"{wanted}\"}}}}");
         fs::write(directory.path().join(MANIFEST), project).unwrap();
         let node = directory.path().join("node");
-        let refused = build(directory.path(), &mut Command::new(node))
+        let refused = build(directory.path(), &mut Command::new(node), &Compilers::default())
             .unwrap_err()
             .to_string();
         assert!(refused.contains(says.unwrap_or("there is no `node`")), "{refused}");

@@ -2,9 +2,11 @@
 
 mod cargo;
 mod compiler;
+mod compilers;
 mod javascript;
 mod python;
 
+pub use compilers::Compilers;
 pub use javascript::MAIN as JAVASCRIPT_MAIN;
 pub use python::MAIN as PYTHON_MAIN;
 
@@ -13,7 +15,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 
 /// Builds the code of a project.
-type Build = fn(&Path) -> Result<Vec<u8>>;
+type Build = fn(&Path, &Compilers) -> Result<Vec<u8>>;
 
 /// The file with which the compiler of a language begins, and the compiler.
 const LANGUAGES: [(&str, Build); 3] = [
@@ -27,13 +29,13 @@ const LANGUAGES: [(&str, Build); 3] = [
 ///
 /// # Errors
 /// The project is of no language that is known, its compiler is not there, or finds something wrong.
-pub fn code(directory: &Path) -> Result<Vec<u8>> {
+pub fn code(directory: &Path, compilers: &Compilers) -> Result<Vec<u8>> {
     let there: Vec<_> = LANGUAGES
         .into_iter()
         .filter(|(file, _)| directory.join(file).is_file())
         .collect();
     match there.as_slice() {
-        [(_, build)] => build(directory),
+        [(_, build)] => build(directory, compilers),
         [] => bail!(
             "{} has none of {}; give the module or component that another tool has built with `--module`",
             directory.display(),
@@ -70,7 +72,7 @@ mod tests {
         for file in files {
             fs::write(directory.path().join(file), "").unwrap();
         }
-        let refused = code(directory.path()).unwrap_err().to_string();
+        let refused = code(directory.path(), &Compilers::default()).unwrap_err().to_string();
         assert!(refused.contains(says), "{refused}");
     }
 }

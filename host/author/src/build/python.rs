@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::compiler;
+use super::{Compilers, compiler};
 
 /// The file with the runtime, and its module.
 pub const MAIN: &str = "app.py";
@@ -26,7 +26,7 @@ const REMEDY: &str = "python3 -m venv .venv && .venv/bin/pip install -r requirem
 ///
 /// # Errors
 /// The compiler cannot be started, or finds something wrong.
-pub fn component(directory: &Path) -> Result<Vec<u8>> {
+pub fn component(directory: &Path, compilers: &Compilers) -> Result<Vec<u8>> {
     let absolute = std::path::absolute(directory).with_context(|| format!("looking for {}", directory.display()))?;
     let environment = absolute.join(ENVIRONMENT);
     let own = environment.join("bin").join(COMPILER);
@@ -38,10 +38,10 @@ pub fn component(directory: &Path) -> Result<Vec<u8>> {
     } else {
         Command::new(COMPILER)
     };
-    build(&absolute, &mut command)
+    build(&absolute, &mut command, compilers)
 }
 
-fn build(directory: &Path, compiler: &mut Command) -> Result<Vec<u8>> {
+fn build(directory: &Path, compiler: &mut Command, compilers: &Compilers) -> Result<Vec<u8>> {
     if let (Some(wanted), Some(has)) = (wanted(directory), version(compiler)) {
         compiler::require_version(COMPILER, &has, &wanted, REQUIREMENTS, REMEDY)?;
     }
@@ -56,7 +56,7 @@ fn build(directory: &Path, compiler: &mut Command) -> Result<Vec<u8>> {
          with `--module`",
         directory.display()
     );
-    compiler::component(directory, MAIN, compiler, missing, explained)
+    compiler::component(directory, MAIN, (compiler, compilers), missing, explained)
 }
 
 /// Returns the version of the compiler that a project asks for, if it asks for one.
@@ -110,7 +110,7 @@ mod tests {
     fn without_a_compiler_its_installation_is_named() {
         let directory = tempfile::tempdir().unwrap();
         let missing = directory.path().join("componentize-py");
-        let refused = build(directory.path(), &mut Command::new(missing)).unwrap_err();
+        let refused = build(directory.path(), &mut Command::new(missing), &Compilers::default()).unwrap_err();
         let says = refused.to_string();
         assert!(says.contains("or in PATH; install it there: python3 -m venv"), "{says}");
     }
@@ -134,7 +134,7 @@ mod tests {
         let script = directory.path().join("compiler");
         fs::write(&script, "#!/bin/sh\necho componentize-py 0.24.0\n").unwrap();
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
-        let refused = build(directory.path(), &mut Command::new(script))
+        let refused = build(directory.path(), &mut Command::new(script), &Compilers::default())
             .unwrap_err()
             .to_string();
         assert!(

@@ -136,7 +136,11 @@ fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
         .worker_threads(1)
         .enable_all()
         .build();
-    runtime.context("starting the async runtime")?.block_on(work)
+    let runtime = runtime.context("starting the async runtime")?;
+    let done = runtime.block_on(work);
+    // A thread that compiles cannot be stopped, and nobody waits for what it makes any more.
+    runtime.shutdown_background();
+    done
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use tokio_util::sync::CancellationToken;
-use wasser_author::Project;
+use wasser_author::{Compilers, Project};
 use wasser_oci::Reference;
 use wasser_pack::oci::layout;
 
@@ -33,6 +33,8 @@ use session::{Bench, Build, Push, Session};
 
 /// The tag of builds in a registry. They are registered by their digests.
 const TAG: &str = "dev";
+/// The exit code after a second Ctrl-C, as shells have it.
+const KILLED: i32 = 130;
 
 /// What to develop, and where.
 #[derive(Debug, clap::Args)]
@@ -66,7 +68,7 @@ impl Args {
             "{directory} becomes a component of more than 10 MB, and a ConfigMap takes 1 MiB; give `--push \
              REGISTRY/REPOSITORY`, from where the operator pulls it"
         );
-        let stop = CancellationToken::new();
+        let (stop, compilers) = (CancellationToken::new(), Compilers::default());
         let consent = match self.once {
             true => Consent::of_process(self.terms.is_agreed()),
             false => Consent::of_process_until(stop.clone(), self.terms.is_agreed()),
@@ -74,7 +76,7 @@ impl Args {
         let mut session = Session::new(Bench {
             desk: self.place.desk().await?,
             host: self.terms.host()?,
-            build: build(&self.directory),
+            build: build(&self.directory, &compilers),
             push: self.push.as_ref().map(|reference| self.push(reference)).transpose()?,
             name: self.name.clone(),
             directory,
@@ -87,8 +89,16 @@ impl Args {
         }
         // Before the first build, so that no change is missed.
         let changes = watch::watch(&self.directory)?;
-        let _signals = on_signal(stop.clone())?;
-        session.run(changes, stop).await?;
+        let signals = on_signal(stop.clone())?;
+        let compiling = compilers.clone();
+        tokio::spawn(async move {
+            signals.again().await;
+            compiling.stop();
+            std::process::exit(KILLED);
+        });
+        let ended = session.run(changes, stop).await;
+        compilers.stop();
+        ended?;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -104,9 +114,12 @@ impl Args {
 }
 
 /// Returns what builds a project.
-fn build(directory: &Path) -> Build {
-    let directory = directory.to_owned();
-    Arc::new(move || layout::read(&Project::open(&directory)?.pack(None)?.artifact))
+fn build(directory: &Path, compilers: &Compilers) -> Build {
+    let (directory, compilers) = (directory.to_owned(), compilers.clone());
+    Arc::new(move || {
+        let project = Project::open(&directory)?.with(compilers.clone());
+        layout::read(&project.pack(None)?.artifact)
+    })
 }
 
 /// Reads `--push`.
