@@ -44,7 +44,17 @@ pub struct Registered {
     pub back: Option<Revision>,
 }
 
-/// Registers a build under a name, and waits for the verdict. One that was registered before is
+/// A registration whose write has begun.
+#[derive(Debug)]
+pub struct Begun {
+    /// Its name.
+    pub name: String,
+    /// The revision before the first build, if there is one.
+    pub back: Option<Revision>,
+}
+
+/// Registers a build under a name, and waits for the verdict. `begun` has the registration from the begin
+/// of its write on, for whoever does not wait to the end. One that was registered before is
 /// changed if these commands or somebody by hand has made it; there has to be consent to what is new.
 ///
 /// # Errors
@@ -57,6 +67,7 @@ pub async fn register(
     terms: &Terms,
     consent: &mut Consent,
     screen: &mut Screen,
+    begun: &mut Option<Begun>,
 ) -> Result<Registered, ChangeError> {
     let begin = Instant::now();
     let found = desk.look(name).await?;
@@ -86,10 +97,15 @@ pub async fn register(
     agree(desk, name, &draft, &crds, terms, consent, screen)?;
     let begin = Instant::now();
     definitions::apply(desk, &crds, offer.kind(), terms.limit).await?;
+    *begun = Some(Begun {
+        name: name.to_owned(),
+        back: back.clone(),
+    });
     let (deed, written) = match found {
-        None => (Deed::Created, desk.create(&draft.written()).await?),
-        Some(map) => (Deed::Changed, desk.change(&map, |map| draft.write(map)).await?),
+        None => (Deed::Created, desk.create(&draft.written()).await),
+        Some(map) => (Deed::Changed, desk.change(&map, |map| draft.write(map)).await),
     };
+    let written = written.inspect_err(|_| *begun = None)?;
     let ending = verdict(desk, &written, terms.limit, screen).await?;
     let took = prepared + begin.elapsed();
     Ok(Registered {

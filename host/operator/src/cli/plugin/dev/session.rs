@@ -11,7 +11,7 @@ use wasser_pack::oci::artifact::Artifact;
 use wasser_plugin::{PluginHost, State, VERDICT_ANNOTATION};
 
 use super::changes::Changes;
-use super::register::{Deed, register};
+use super::register::{Begun, Deed, register};
 use super::told::{Times, goes_on, line};
 use super::trouble::Trouble;
 use crate::cli::data::screen::Screen;
@@ -61,8 +61,10 @@ pub struct Bench {
 /// An author at work.
 pub struct Session {
     bench: Bench,
-    /// The registration, once there is one.
+    /// The registration, once there is a verdict on one.
     last: Option<Last>,
+    /// The registration on which there is none yet.
+    begun: Option<Begun>,
 }
 
 /// What was registered last.
@@ -81,7 +83,11 @@ struct Last {
 impl Session {
     /// Begins.
     pub fn new(bench: Bench) -> Self {
-        Self { bench, last: None }
+        Self {
+            bench,
+            last: None,
+            begun: None,
+        }
     }
 
     /// Builds and registers once.
@@ -109,9 +115,10 @@ impl Session {
                 Ok(_) => {}
                 Err(trouble) if self.last.is_none() && trouble.needs_another_command() => return Err(trouble),
                 Err(trouble) => {
-                    let (name, serves) = match &self.last {
-                        Some(last) => (Some(last.name.as_str()), last.any_is_served),
-                        None => (None, false),
+                    let (name, serves) = match (&self.last, &self.begun) {
+                        (Some(last), _) => (Some(last.name.as_str()), last.any_is_served),
+                        (None, Some(begun)) => (Some(begun.name.as_str()), false),
+                        (None, None) => (None, false),
                     };
                     let goes_on = goes_on(name, serves);
                     self.bench.screen.complain(&format!("Error: {trouble}\n{goes_on}"));
@@ -177,7 +184,7 @@ impl Session {
             ..
         } = &mut self.bench;
         let name = name.as_ref().unwrap_or(&offer.plugin.description.name).clone();
-        let registered = register(desk, offer, &name, terms, consent, screen).await?;
+        let registered = register(desk, offer, &name, terms, consent, screen, &mut self.begun).await?;
         // What is named is given, once. Later builds may ask for less or more.
         terms.grants.clear();
         let is_served = matches!(registered.ending, Ending::Serves(_));
@@ -195,6 +202,7 @@ impl Session {
             Ending::Serves(message) => screen.say(&line(&name, registered.deed, message, times)),
             ending => ending.report(desk, &name, &goes_on(Some(&name), any_is_served), screen),
         }
+        self.begun = None;
         self.last = Some(Last {
             name,
             digest,
@@ -208,14 +216,17 @@ impl Session {
     /// Says what stays.
     fn leave(&mut self) {
         let Bench { desk, screen, .. } = &mut self.bench;
-        let Some(last) = &self.last else {
-            screen.say("Nothing was registered");
-            return;
+        let (name, back, what) = match (&self.begun, &self.last) {
+            (Some(Begun { name, back }), _) => (name, back, "is registered, and there is no verdict yet"),
+            (None, Some(last)) => (&last.name, &last.back, "stays registered"),
+            (None, None) => {
+                screen.say("Nothing was registered");
+                return;
+            }
         };
-        let name = &last.name;
         let remove = desk.command(&format!("remove {name}"));
-        screen.say(&format!("{name} stays registered. To remove it: {remove}"));
-        if let Some(back) = &last.back {
+        screen.say(&format!("{name} {what}. To remove it: {remove}"));
+        if let Some(back) = back {
             let command = desk.command(&format!("rollback {name} --to {}", back.revision));
             screen.say(&format!("To go back to {}: {command}", back.shown()));
         }

@@ -13,6 +13,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 use wasser_pack::oci::artifact::{Artifact, Parts};
 use wasser_plugin::Digest;
+use wasser_test_api_server::ApiServer;
 
 use super::{Counter, Demo, WANTS, terms};
 use crate::cli::plugin::dev::changes::{Changes, Follow};
@@ -301,4 +302,28 @@ async fn a_build_that_is_refused_says_why_and_the_last_good_one_goes_on() {
     let next = project.becomes(build("2.0.2", &WANTS));
     assert_eq!(session.once().await.unwrap().code(), 0);
     assert_eq!(counter.served(), next.to_string());
+}
+
+#[tokio::test]
+async fn who_ends_it_before_the_verdict_is_told_what_is_registered() {
+    let counter = Counter::closed().await;
+    let (_files, changes) = Files::new();
+    let project = Project::of(build("1.0.0", &WANTS));
+    let stop = CancellationToken::new();
+    let mut session = counter.session(&project, terms(&[]), Consent::Given);
+    let running = tokio::spawn({
+        let stop = stop.clone();
+        async move { session.run(changes, stop).await }
+    });
+    let name = counter.name.clone();
+    let is_registered = |server: &ApiServer| server.object("ConfigMap", OPERATOR, &name).map(drop);
+    counter.scene.server.until("the registration", is_registered).await;
+    stop.cancel();
+    running.await.unwrap().unwrap();
+    let says = format!(
+        "{0} is registered, and there is no verdict yet. To remove it: wasser plugin remove {0} -n {OPERATOR}\n",
+        counter.name
+    );
+    let shown = counter.out.text();
+    assert!(shown.ends_with(&says), "{shown}");
 }
