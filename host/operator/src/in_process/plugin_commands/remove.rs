@@ -163,3 +163,46 @@ async fn a_registration_that_does_not_serve_goes_although_its_kind_has_runtimes(
     assert!(counter.scene.server.object("ConfigMap", OPERATOR, &second).is_none());
     counter.map();
 }
+
+/// Has somebody hold the CRD.
+fn hold(counter: &Counter) {
+    counter.scene.server.edit("CustomResourceDefinition", "", CRD, |crd| {
+        crd["metadata"]["finalizers"] = json!(["example.org/hold"]);
+    });
+}
+
+/// Lets go of the CRD once it is being deleted.
+async fn let_go(counter: &Counter) {
+    let is_deleted = |server: &ApiServer| {
+        let crd = server.object("CustomResourceDefinition", "", CRD)?;
+        crd["metadata"]["deletionTimestamp"].is_string().then_some(())
+    };
+    counter.scene.server.until("the CRD to be deleted", is_deleted).await;
+    counter.scene.server.edit("CustomResourceDefinition", "", CRD, |crd| {
+        crd["metadata"].as_object_mut().unwrap().remove("finalizers");
+    });
+}
+
+#[tokio::test]
+async fn a_crd_that_is_deleted_is_gone_before_the_next_one_comes() {
+    let (counter, _operator) = Counter::open().await;
+    counter.installed().await;
+    hold(&counter);
+    let (end, ()) = tokio::join!(removed(&counter, true), let_go(&counter));
+    end.unwrap();
+    let live = || counter.scene.server.object("CustomResourceDefinition", "", CRD);
+    assert!(live().is_none(), "the command has waited");
+
+    // Whoever installs it while somebody else deletes the CRD has one in the end.
+    counter.installed().await;
+    removed(&counter, false).await.unwrap();
+    hold(&counter);
+    let before = live().unwrap()["metadata"]["uid"].clone();
+    counter.scene.server.delete("CustomResourceDefinition", "", CRD);
+    let (_offer, ()) = tokio::join!(counter.installed(), let_go(&counter));
+    let now = live().unwrap();
+    assert!(
+        now["metadata"]["deletionTimestamp"].is_null() && now["metadata"]["uid"] != before,
+        "{now}"
+    );
+}

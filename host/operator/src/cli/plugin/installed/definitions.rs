@@ -5,7 +5,7 @@ use std::time::Duration;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, Preconditions};
 use kube::core::{ApiResource, GroupVersionKind};
-use kube::runtime::conditions::is_crd_established;
+use kube::runtime::conditions::{is_crd_established, is_deleted};
 use kube::runtime::wait::await_condition;
 use kube::{Api, ResourceExt};
 use serde_json::json;
@@ -18,6 +18,9 @@ use crate::cli::data::problem::{Attempt, Problem};
 
 /// The annotation with the kind for whose plugin a CRD was applied.
 const INSTALLED_FOR: &str = "wasser.fluid.io/installed-for";
+/// How long a CRD is waited for that is deleted. It has no objects, so that only somebody's finalizer
+/// takes time.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A CRD of an artifact, and whether it is in the cluster.
 pub struct Planned {
@@ -30,7 +33,7 @@ pub struct Planned {
 /// What becomes of a CRD.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Plan {
-    /// It is created.
+    /// It is created, once one that is being deleted is gone.
     Create,
     /// It was created by these commands for the same kind, and is brought up to date.
     Update,
@@ -46,11 +49,11 @@ pub async fn plan(desk: &Desk, crds: &[CustomResourceDefinition], kind: &str) ->
     let mut all = Vec::new();
     for crd in crds {
         let name = crd.name_any();
-        let live = api(desk).get_metadata_opt(&name).await;
-        let live = live.map_err(|error| problem(&error, "get", format!("looking for the CRD {name}")))?;
-        let plan = match live {
+        let live = look(desk, &name).await?;
+        let plan = match &live {
+            Some(live) if live.metadata.deletion_timestamp.is_some() => Plan::Create,
             None => Plan::Create,
-            Some(live) if is_ours(&live, kind) => Plan::Update,
+            Some(live) if is_ours(live, kind) => Plan::Update,
             Some(_) => Plan::Leave,
         };
         let crd = crd.clone();
@@ -62,10 +65,16 @@ pub async fn plan(desk: &Desk, crds: &[CustomResourceDefinition], kind: &str) ->
 /// Applies what is to be created or brought up to date, and waits until it is served.
 ///
 /// # Errors
-/// The API server refuses a CRD, or does not serve it in time.
+/// The API server refuses a CRD, does not serve it in time, or still has one that is being deleted.
 pub async fn apply(desk: &Desk, planned: &[Planned], kind: &str, limit: Duration) -> Result<(), ChangeError> {
-    for Planned { crd, .. } in planned.iter().filter(|planned| planned.plan != Plan::Leave) {
+    for Planned { crd, plan, .. } in planned.iter().filter(|planned| planned.plan != Plan::Leave) {
         let name = crd.name_any();
+        if *plan == Plan::Create
+            && let Some(live) = look(desk, &name).await?
+            && live.metadata.deletion_timestamp.is_some()
+        {
+            gone(desk, &live, limit).await?;
+        }
         let (mut labels, mut annotations) = (crd.labels().clone(), crd.annotations().clone());
         labels.insert(MANAGED_BY.to_owned(), MANAGER.to_owned());
         annotations.insert(INSTALLED_FOR.to_owned(), kind.to_owned());
@@ -81,12 +90,7 @@ pub async fn apply(desk: &Desk, planned: &[Planned], kind: &str, limit: Duration
         let established = await_condition(api(desk), &name, is_crd_established());
         match tokio::time::timeout(limit, established).await {
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => {
-                let attempt = attempt("watch", format!("waiting for the CRD {name}"));
-                let message = crate::cli::data::problem::chain(&error);
-                let attempt = attempt.what;
-                return Err(Problem::Request { attempt, message }.into());
-            }
+            Ok(Err(error)) => return Err(unwatched(&error, format!("waiting for the CRD {name}"))),
             Err(_) => {
                 let seconds = limit.as_secs();
                 return Err(ChangeError::NotEstablished { crd: name, seconds });
@@ -112,11 +116,12 @@ pub async fn removable(desk: &Desk, kind: &str) -> Result<Vec<CustomResourceDefi
     Ok(found)
 }
 
-/// Deletes a CRD that has no objects, unless it is another one by now.
+/// Deletes a CRD that has no objects, unless it is another one by now, and waits until it is gone: one
+/// that is created meanwhile would go with it. Returns whether it was deleted.
 ///
 /// # Errors
-/// It has objects, or the API server refuses it.
-pub async fn remove(desk: &Desk, crd: &CustomResourceDefinition) -> Result<(), ChangeError> {
+/// It has objects, the API server refuses it, or it is still there after a while.
+pub async fn remove(desk: &Desk, crd: &CustomResourceDefinition) -> Result<bool, ChangeError> {
     empty(desk, crd).await?;
     let (name, only) = (
         crd.name_any(),
@@ -129,10 +134,30 @@ pub async fn remove(desk: &Desk, crd: &CustomResourceDefinition) -> Result<(), C
         .delete(&name, &DeleteParams::default().preconditions(only))
         .await
     {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
+        Ok(_) => gone(desk, crd, PATIENCE).await.map(|()| true),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(true),
+        Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
         Err(error) => Err(problem(&error, "delete", format!("deleting the CRD {name}"))),
     }
+}
+
+/// Waits until a CRD that is being deleted is gone.
+async fn gone(desk: &Desk, crd: &CustomResourceDefinition, limit: Duration) -> Result<(), ChangeError> {
+    let (name, uid) = (crd.name_any(), crd.uid().unwrap_or_default());
+    let deleted = await_condition(api(desk), &name, is_deleted(&uid));
+    match tokio::time::timeout(limit, deleted).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(unwatched(&error, format!("waiting until the CRD {name} is gone"))),
+        Err(_) => Err(ChangeError::NotGone {
+            seconds: limit.as_secs(),
+            crd: name,
+        }),
+    }
+}
+
+async fn look(desk: &Desk, name: &str) -> Result<Option<CustomResourceDefinition>, ChangeError> {
+    let live = api(desk).get_opt(name).await;
+    live.map_err(|error| problem(&error, "get", format!("looking for the CRD {name}")))
 }
 
 /// Checks that a CRD has no objects.
@@ -179,6 +204,11 @@ fn attempt(verb: &'static str, what: String) -> Attempt<'static> {
         namespace: None,
         what,
     }
+}
+
+fn unwatched(error: &kube::runtime::wait::Error, attempt: String) -> ChangeError {
+    let message = crate::cli::data::problem::chain(error);
+    Problem::Request { attempt, message }.into()
 }
 
 fn problem(error: &kube::Error, verb: &'static str, what: String) -> ChangeError {

@@ -191,6 +191,17 @@ pub enum ChangeError {
         /// How long that was waited for.
         seconds: u64,
     },
+    /// A CRD is still there.
+    #[error(
+        "the CRD {crd} is still there {seconds} s after it was deleted, and what is applied meanwhile would go with it; \
+         see its finalizers: `kubectl get crd {crd} -o yaml`"
+    )]
+    NotGone {
+        /// The CRD.
+        crd: String,
+        /// How long that was waited for.
+        seconds: u64,
+    },
     /// A request to the API server failed.
     #[error(transparent)]
     Request(#[from] Problem),

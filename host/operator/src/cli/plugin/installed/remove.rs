@@ -61,8 +61,11 @@ pub async fn remove(desk: &Desk, name: &str, with_crds: bool, screen: &mut Scree
     desk.delete(&map).await?;
     screen.say(&format!("{name} is removed"));
     for crd in &crds {
-        definitions::remove(desk, crd).await?;
-        screen.say(&format!("the CRD {} is deleted", crd.name_any()));
+        let what = match definitions::remove(desk, crd).await? {
+            true => "is deleted",
+            false => "stays: it is another one by now",
+        };
+        screen.say(&format!("the CRD {} {what}", crd.name_any()));
     }
     if crds.is_empty() {
         let why = if with_crds {
