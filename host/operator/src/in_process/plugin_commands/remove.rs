@@ -206,3 +206,31 @@ async fn a_crd_that_is_deleted_is_gone_before_the_next_one_comes() {
         "{now}"
     );
 }
+
+#[rstest]
+#[case::known(Some("runtime: DemoRuntime\n"), "serves 1 DemoRuntimes")]
+#[case::unknown(None, "does not say which kind it serves")]
+#[tokio::test]
+async fn a_registration_that_cannot_be_read_is_not_taken_for_one_without_runtimes(
+    #[case] earlier: Option<&str>,
+    #[case] says: &str,
+) {
+    let counter = Counter::closed().await;
+    counter.scene.server.create(&crd());
+    runtime(&counter, "r0");
+    let revision =
+        |number: u32, plugin: &str| json!({"revision": number, "version": "", "reference": "", "plugin": plugin});
+    let history: Vec<_> = earlier.iter().map(|plugin| revision(1, plugin)).collect();
+    counter.scene.server.create(&json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "data": {"plugin.yaml": "runtime: [\n"},
+        "metadata": {
+            "name": counter.name, "namespace": OPERATOR, "labels": {"wasser.fluid.io/plugin": "true"},
+            "annotations": {
+                "wasser.fluid.io/verdict": "refused", "wasser.fluid.io/history": json!(history).to_string(),
+            },
+        },
+    }));
+    let refused = removed(&counter, false).await.unwrap_err().to_string();
+    assert!(refused.contains(says), "{refused}");
+    counter.map();
+}

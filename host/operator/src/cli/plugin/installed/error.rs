@@ -202,6 +202,17 @@ pub enum ChangeError {
         /// How long that was waited for.
         seconds: u64,
     },
+    /// Nobody knows whose runtimes would be left alone.
+    #[error(
+        "the ConfigMap {name} does not say which kind it serves, so it cannot be told whether runtimes of it are left; \
+         {remedy}"
+    )]
+    UnknownKind {
+        /// The name of the registration.
+        name: String,
+        /// What helps.
+        remedy: String,
+    },
     /// A request to the API server failed.
     #[error(transparent)]
     Request(#[from] Problem),

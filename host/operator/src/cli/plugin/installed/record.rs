@@ -178,6 +178,15 @@ impl Revision {
         }
     }
 
+    /// Returns the kind for which it was written, if it can be read.
+    pub fn claimed_kind(&self) -> Option<String> {
+        let map = ConfigMap {
+            data: Some(BTreeMap::from([(PLUGIN_KEY.to_owned(), self.plugin.clone())])),
+            ..ConfigMap::default()
+        };
+        Registration::claimed_kind(&map)
+    }
+
     /// Returns whether its component is in the ConfigMap.
     fn is_inline(&self) -> bool {
         self.reference.starts_with(INLINE)

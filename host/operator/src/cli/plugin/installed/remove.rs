@@ -12,6 +12,7 @@ use super::definitions;
 use super::desk::{Desk, PlaceArgs};
 use super::error::ChangeError;
 use super::owner;
+use super::record::{Record, Revision};
 use super::runtimes;
 use crate::cli::data::screen::Screen;
 
@@ -46,8 +47,18 @@ impl Args {
 /// API server refuses something.
 pub async fn remove(desk: &Desk, name: &str, with_crds: bool, screen: &mut Screen) -> Result<(), ChangeError> {
     let map = owner::find(desk, name).await?;
+    let kinds = kinds(&map);
+    if kinds.is_empty() {
+        let repair = "repair its plugin.yaml, or, if there are none, delete it with kubectl";
+        let remedy = match Record::of(&map).is_ok_and(|record| record.earlier(name, None).is_ok()) {
+            true => format!("go back: {}, or {repair}", desk.command(&format!("rollback {name}"))),
+            false => repair.to_owned(),
+        };
+        let name = name.to_owned();
+        return Err(ChangeError::UnknownKind { name, remedy });
+    }
     let mut crds = Vec::new();
-    for kind in kinds(&map) {
+    for kind in kinds {
         if !serves_elsewhere(desk, &kind, name).await? {
             check_runtimes(desk, name, &kind).await?;
         }
@@ -81,11 +92,18 @@ pub async fn remove(desk: &Desk, name: &str, with_crds: bool, screen: &mut Scree
     Ok(())
 }
 
-/// Returns the kinds that a registration may serve: the one that is written in it, and the one of the
-/// verdict, which is another one while the operator keeps to what was written before.
+/// Returns the kinds that a registration may serve, or may have left runtimes of: the one that is written
+/// in it, the one of the verdict, which is another one while the operator keeps to what was written before,
+/// and those of its revisions.
 fn kinds(map: &ConfigMap) -> BTreeSet<String> {
     let served = map.annotations().get(KIND).cloned();
-    Registration::claimed_kind(map).into_iter().chain(served).collect()
+    let record = Record::of(map).unwrap_or_default();
+    let earlier = record.all().filter_map(Revision::claimed_kind);
+    Registration::claimed_kind(map)
+        .into_iter()
+        .chain(served)
+        .chain(earlier)
+        .collect()
 }
 
 /// Checks that no runtime would be left alone.
