@@ -15,7 +15,7 @@ use crate::cli::plugin::installed::install::unclaimed;
 use crate::cli::plugin::installed::offer::Offer;
 use crate::cli::plugin::installed::owner;
 use crate::cli::plugin::installed::record::Revision;
-use crate::cli::plugin::installed::shown::row;
+use crate::cli::plugin::installed::shown::{others, row};
 use crate::cli::plugin::installed::terms::Terms;
 use crate::cli::plugin::installed::upgrade::agreed;
 use crate::cli::plugin::installed::verdict::{Ending, wait};
@@ -82,7 +82,11 @@ pub async fn register(
         }
     };
     let back = draft.back(name).cloned();
+    let crds = definitions::plan(desk, &offer.crds, offer.kind()).await?;
     if draft.is_registered() {
+        others(offer, &crds)
+            .iter()
+            .for_each(|line| screen.say(&row("CRD", line)));
         let ending = verdict(desk, draft.map(), terms.limit, screen).await?;
         let (deed, took) = (Deed::Unchanged, begin.elapsed());
         return Ok(Registered {
@@ -92,7 +96,6 @@ pub async fn register(
             back,
         });
     }
-    let crds = definitions::plan(desk, &offer.crds, offer.kind()).await?;
     let prepared = begin.elapsed();
     agree(desk, name, &draft, &crds, terms, consent, screen)?;
     let begin = Instant::now();
@@ -128,6 +131,9 @@ fn agree(
 ) -> Result<(), ChangeError> {
     if draft.before().is_some_and(|before| before.is_dev) {
         more(draft, crds).iter().for_each(|line| screen.say(line));
+        others(draft.offer(), crds)
+            .iter()
+            .for_each(|line| screen.say(&row("CRD", line)));
         return agreed(name, draft, crds, terms, consent);
     }
     draft.subject(crds).lines().iter().for_each(|line| screen.say(line));

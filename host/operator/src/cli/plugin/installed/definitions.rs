@@ -10,6 +10,7 @@ use kube::runtime::wait::await_condition;
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
+use super::crd_spec::is_same;
 use super::desk::Desk;
 use super::error::ChangeError;
 use super::record::{MANAGED_BY, MANAGER};
@@ -28,6 +29,8 @@ pub struct Planned {
     pub crd: CustomResourceDefinition,
     /// What becomes of it.
     pub plan: Plan,
+    /// Whether it stays although that of the plugin is another one.
+    pub is_other: bool,
 }
 
 /// What becomes of a CRD.
@@ -56,8 +59,9 @@ pub async fn plan(desk: &Desk, crds: &[CustomResourceDefinition], kind: &str) ->
             Some(live) if is_ours(live, kind) => Plan::Update,
             Some(_) => Plan::Leave,
         };
+        let is_other = plan == Plan::Leave && live.is_some_and(|live| !is_same(&live.spec, &crd.spec));
         let crd = crd.clone();
-        all.push(Planned { crd, plan });
+        all.push(Planned { crd, plan, is_other });
     }
     Ok(all)
 }

@@ -120,6 +120,11 @@ impl<'a> Draft<'a> {
         self.record.earlier(name, None).ok()
     }
 
+    /// Returns what would be registered.
+    pub fn offer(&self) -> &Offer {
+        self.offer
+    }
+
     /// Returns what it is about, for the person who decides.
     pub fn subject<'b>(&'b self, crds: &'b [Planned]) -> Subject<'b> {
         Subject {

@@ -8,6 +8,7 @@
 //! against a server of their own.
 
 pub mod consent;
+mod crd_spec;
 pub mod definitions;
 pub mod desk;
 pub mod draft;

@@ -170,6 +170,21 @@ impl Offer {
         }
     }
 
+    /// Returns the command that applies its CRDs.
+    pub fn crd_command(&self) -> String {
+        let apply = "kubectl apply --server-side -f";
+        match &self.from {
+            Registered::Oci(reference) if self.signature != Signature::BuiltHere => {
+                let name = reference
+                    .parse::<Reference>()
+                    .map(|reference| reference.name().to_owned());
+                let file = format!("{}.oci.tar", name.unwrap_or_default());
+                format!("wasser plugin pull {reference} && wasser plugin crd {file} | {apply} -")
+            }
+            _ => format!("{apply} crd.yaml"),
+        }
+    }
+
     /// Returns what belongs into the ConfigMap in addition to plugin.yaml.
     pub fn inline(&self) -> BTreeMap<String, ByteString> {
         inline(&self.from, &self.parts)

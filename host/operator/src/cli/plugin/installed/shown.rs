@@ -61,14 +61,18 @@ impl Subject<'_> {
         }
         let [component, chart] = [&offer.parts.component, &offer.parts.chart].map(|part| size(part.len()));
         row("size", &format!("component {component}, chart {chart}"));
-        for Planned { crd, plan } in self.crds {
-            let becomes = match plan {
+        for planned in self.crds {
+            let becomes = match planned.plan {
                 Plan::Create => "is created",
                 Plan::Update => "is brought up to date",
+                Plan::Leave if planned.is_other => continue,
                 Plan::Leave => "was made by somebody else, and stays as it is",
             };
-            let name = crd.metadata.name.as_deref().unwrap_or_default();
+            let name = planned.crd.metadata.name.as_deref().unwrap_or_default();
             row("CRD", &format!("{name} {becomes}"));
+        }
+        for line in others(offer, self.crds) {
+            row("CRD", &line);
         }
         for (title, section) in [
             ("image", &yaml.images),
@@ -100,6 +104,19 @@ impl Subject<'_> {
         row("operator needs", &needed);
         lines
     }
+}
+
+/// Returns what is to be said of each CRD that stays although that of the plugin is another one.
+pub fn others(offer: &Offer, crds: &[Planned]) -> Vec<String> {
+    let line = |planned: &Planned| {
+        let name = planned.crd.metadata.name.as_deref().unwrap_or_default();
+        format!(
+            "{name} was made by somebody else, and stays as it is, which is another one than the plugin's; to apply \
+             that: {}",
+            offer.crd_command()
+        )
+    };
+    crds.iter().filter(|planned| planned.is_other).map(line).collect()
 }
 
 /// Returns a line of a table that nothing in it can leave.

@@ -16,6 +16,7 @@ use super::install::print;
 use super::offer::Offer;
 use super::owner;
 use super::record::{Record, Revision};
+use super::shown::{others, row};
 use super::terms::{ArtifactArgs, Terms};
 use super::verdict::{Ending, wait};
 use crate::cli::data::screen::Screen;
@@ -65,6 +66,10 @@ pub async fn upgrade(
     let before = draft.before().cloned().unwrap_or_default();
     if draft.is_registered() {
         screen.say(&format!("{name} is registered like that already ({})", before.shown()));
+        let crds = definitions::plan(desk, &offer.crds, offer.kind()).await?;
+        others(offer, &crds)
+            .iter()
+            .for_each(|line| screen.say(&row("CRD", line)));
         if terms.is_dry {
             return Ok(Ending::Nothing);
         }

@@ -327,3 +327,20 @@ async fn who_ends_it_before_the_verdict_is_told_what_is_registered() {
     let shown = counter.out.text();
     assert!(shown.ends_with(&says), "{shown}");
 }
+
+#[tokio::test]
+async fn a_crd_of_somebody_else_that_is_another_one_is_named_in_each_round() {
+    let (counter, _operator) = Counter::open().await;
+    let mut other = crate::in_process::scene::crd();
+    let schema = &mut other["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+    schema["properties"]["old"] = json!({"type": "string"});
+    counter.scene.server.create(&other);
+    let project = Project::of(build("1.0.0", &WANTS));
+    let mut session = counter.session(&project, terms(&[]), Consent::Given);
+    session.once().await.unwrap();
+    project.becomes(build("1.0.1", &WANTS));
+    session.once().await.unwrap();
+    let shown = counter.out.text();
+    let told = shown.matches("another one than the plugin's; to apply that: kubectl apply --server-side -f crd.yaml");
+    assert_eq!(told.count(), 2, "{shown}");
+}
