@@ -73,9 +73,24 @@ app.kubernetes.io/part-of: wasser
 {{- toYaml $plugins -}}
 {{- end -}}
 
+{{/* The names in a value, (list .Values.rbac.kinds), as YAML of {names: []}. Those of a map, which count unless they are false, stay when Helm adds others; a list replaces the one before. */}}
+{{- define "wasser.names" -}}
+{{- $value := index . 0 | default list -}}
+{{- $names := $value -}}
+{{- if kindIs "map" $value -}}
+{{- $names = list -}}
+{{- range $name, $counts := $value -}}
+{{- if $counts -}}
+{{- $names = append $names $name -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml (dict "names" $names) -}}
+{{- end -}}
+
 {{/* Every kind that the charts of plugins install, as YAML of {kinds: []}. */}}
 {{- define "wasser.kinds" -}}
-{{- $kinds := .Values.rbac.kinds -}}
+{{- $kinds := (include "wasser.names" (list .Values.rbac.kinds) | fromYaml).names -}}
 {{- range include "wasser.plugins" . | fromYaml -}}
 {{- $kinds = concat $kinds ((.grants | default dict).kinds | default list) -}}
 {{- end -}}
@@ -84,7 +99,7 @@ app.kubernetes.io/part-of: wasser
 
 {{/* The resources of all kinds of runtimes, as YAML of {resources: []}. */}}
 {{- define "wasser.runtimes" -}}
-{{- $kinds := .Values.rbac.runtimes -}}
+{{- $kinds := (include "wasser.names" (list .Values.rbac.runtimes) | fromYaml).names -}}
 {{- range include "wasser.plugins" . | fromYaml -}}
 {{- $kinds = append $kinds .runtime -}}
 {{- end -}}

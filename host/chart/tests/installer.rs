@@ -218,14 +218,7 @@ async fn only_api_servers_that_are_named_reach_the_webhook() {
 
 /// The rules about Secrets in the operator's ClusterRole.
 fn secret_rules(text: &str) -> Vec<Value> {
-    let object = |object: &str| {
-        let (_source, object) = object.split_once('\n')?;
-        yaml_serde::from_str::<Value>(object).ok()
-    };
-    let is_operators =
-        |object: &Value| object["kind"] == "ClusterRole" && object["rules"].to_string().contains("datasets/status");
-    let role = text.split(BEGINS).filter_map(object).find(is_operators).unwrap();
-    let mut rules = role["rules"].as_array().unwrap().clone();
+    let mut rules = operator_rules(text);
     rules.retain(|rule| rule["resources"].to_string().contains("secrets"));
     rules
 }
@@ -256,6 +249,55 @@ async fn with(path: &str, value: Value) -> Result<String, String> {
     rendered
         .map(|rendered| rendered.template())
         .map_err(|error| error.to_string())
+}
+
+/// The rules of the operator's ClusterRole.
+fn operator_rules(text: &str) -> Vec<Value> {
+    let object = |object: &str| {
+        let (_source, object) = object.split_once('\n')?;
+        yaml_serde::from_str::<Value>(object).ok()
+    };
+    let is_operators =
+        |object: &Value| object["kind"] == "ClusterRole" && object["rules"].to_string().contains("datasets/status");
+    let role = text.split(BEGINS).filter_map(object).find(is_operators).unwrap();
+    role["rules"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn what_other_plugins_need_is_in_maps_that_add_up_or_in_lists() {
+    let rule = serde_json::json!({"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"]});
+    let maps = serde_json::json!({
+        "runtimes": {"MyRuntime": true, "YourRuntime": true, "OurRuntime": false},
+        "kinds": {"Deployment": true, "Certificate.cert-manager.io": true},
+        "objects": {"ReplicaSet": true, "MyClass@/spec/class": true},
+        "extraRules": {"MyRuntime": [rule], "YourRuntime": []},
+    });
+    let lists = serde_json::json!({
+        "runtimes": ["MyRuntime", "YourRuntime"], "kinds": ["Deployment", "Certificate.cert-manager.io"],
+        "objects": ["ReplicaSet", "MyClass@/spec/class"], "extraRules": [rule],
+    });
+    let (by_maps, by_lists) = (with("rbac", maps).await.unwrap(), with("rbac", lists).await.unwrap());
+    assert_eq!(by_maps, by_lists);
+    let rules = operator_rules(&by_maps);
+    assert!(rules.contains(&rule), "{rules:?}");
+    let verbs = |resource: &str| {
+        let of = rules
+            .iter()
+            .filter(|rule| rule["resources"].as_array().unwrap().contains(&resource.into()));
+        of.map(|rule| rule["verbs"].to_string()).collect::<Vec<_>>().join(" ")
+    };
+    for served in ["myruntimes", "yourruntimes"] {
+        assert!(verbs(served).contains("list"), "{served}: {}", verbs(served));
+    }
+    assert_eq!(verbs("ourruntimes"), "");
+    for (installed, verbs_of) in [
+        ("deployments", "create"),
+        ("certificates", "create"),
+        ("replicasets", "get"),
+        ("myclasses", "watch"),
+    ] {
+        assert!(verbs(installed).contains(verbs_of), "{installed}: {}", verbs(installed));
+    }
 }
 
 #[tokio::test]
@@ -302,6 +344,12 @@ async fn values_that_cannot_work_are_refused_by_name() {
         ),
         ("image.pullPolicy", serde_json::json!("Sometimes"), "/image/pullPolicy"),
         ("rbac.kinds", serde_json::json!(["deployments"]), "/rbac/kinds"),
+        ("rbac.kinds", serde_json::json!({"deployments": true}), "/rbac/kinds"),
+        (
+            "rbac.runtimes",
+            serde_json::json!({"MyRuntime": "yes"}),
+            "/rbac/runtimes",
+        ),
         (
             "plugins",
             serde_json::json!({"juicefs": {"image": "x"}}),

@@ -35,7 +35,7 @@ impl Unlisted {
         let (kind, plural) = (&resource.kind, &resource.plural);
         let reason = if let Some(status) = refusal(error) {
             format!(
-                "the operator may not list {plural}: name {kind} in rbac.runtimes of the values of Wasser's chart ({})",
+                "the operator may not list {plural}: set rbac.runtimes.{kind}=true in the values of Wasser's chart ({})",
                 status.message
             )
         // A server that does not answer says nothing of the kind.

@@ -60,13 +60,18 @@ pub fn want(text: &str) -> Result<Want, String> {
 pub fn yaml(grants: &Grants) -> Section {
     let value = |want: Want| {
         let value = match want.capability.as_str() {
-            "rbac" => Value::Array(want.scope.iter().map(|permission| rule(permission)).collect()),
+            "rbac" => rules(want.scope.iter()),
             _ if want.scope.is_empty() => Value::Bool(true),
             _ => json!(want.scope),
         };
         (want.capability, value)
     };
     grants.as_wants().into_iter().map(value).collect()
+}
+
+/// Returns permissions as the rules of a Role.
+pub fn rules<'a>(permissions: impl Iterator<Item = &'a String>) -> Value {
+    Value::Array(permissions.map(|permission| rule(permission)).collect())
 }
 
 /// Returns a permission as the rule of a Role: of `deployments.apps/scale:patch`, its group, its

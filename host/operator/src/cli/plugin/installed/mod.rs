@@ -19,6 +19,7 @@ pub mod list;
 #[cfg(test)]
 mod mutations;
 pub mod offer;
+mod operator_rights;
 pub mod owner;
 mod plugin_yaml;
 pub mod record;

@@ -10,6 +10,7 @@ use super::definitions::{Plan, Planned};
 use super::grants::Section;
 use super::grants::{self, Decision};
 use super::offer::{Offer, Signature};
+use super::operator_rights;
 use super::plugin_yaml::PluginYaml;
 use super::record::Revision;
 use crate::cli::data::state::plain;
@@ -94,12 +95,9 @@ impl Subject<'_> {
         may("asks for", &decision.new);
         may(if self.before.is_some() { "may already" } else { "may" }, &agreed);
         may("may not, but would", &decision.declined);
-        let kinds: Vec<&str> = decision.grants.kinds.iter().map(String::as_str).collect();
         let needed = format!(
-            "`rbac.runtimes: [{}]` and `rbac.kinds: [{}]` in the values of Wasser's chart, but for what its built-in \
-             plugins install",
-            offer.kind(),
-            kinds.join(", ")
+            "`--set-json 'rbac={}'` for Wasser's chart, but for what its built-in plugins need",
+            operator_rights::values(offer.kind(), &decision.grants)
         );
         row("operator needs", &needed);
         lines
