@@ -148,8 +148,8 @@ impl KubeDatasets {
         let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), &bound.namespace, &resource);
         match api.get_opt(&bound.name).await {
             Err(kube::Error::Api(status)) if status.is_forbidden() => Ok(Err(format!(
-                "the webhook may not read the {} {}/{} of the Dataset {}: the pod goes without its node selector and \
-                 places near its cache; name the kind in `rbac.runtimes` of the chart",
+                "the webhook may not read the {} {}/{} of the Dataset {}: the pod goes without places near its cache; \
+                 name the kind in `rbac.runtimes` of the chart",
                 resource.kind,
                 bound.namespace,
                 bound.name,
@@ -171,6 +171,7 @@ impl Datasets for KubeDatasets {
             return Ok(None);
         };
         let volume = self.volume(namespace, &dataset.name_any(), bound).await?;
+        let volume = volume.unwrap_or_default();
         let wrapped = dataset.name_any() != claim;
         // The cache of a Dataset that refers to another one is the other's, and so are the labels
         // of its nodes.
@@ -185,7 +186,8 @@ impl Datasets for KubeDatasets {
         };
         let runtime = runtime.as_ref().map(|runtime| &runtime.data);
         Ok(Some(DatasetUse {
-            read_only: !wrapped && volume.is_some_and(|volume| volume.read_only),
+            read_only: !wrapped && volume.read_only,
+            nodes: volume.nodes,
             wrapped,
             missing,
             ..describe(&dataset.name_any(), source, runtime)
@@ -205,7 +207,10 @@ impl Datasets for KubeDatasets {
         if matches!(phase, DatasetPhase::Unset | DatasetPhase::NotBound) {
             return Ok(Fuse::NotBound(format!("the Dataset {namespace}/{name} is not Bound")));
         }
-        let Some(Volume { attributes, read_only }) = self.volume(namespace, &name, bound).await? else {
+        let Some(Volume {
+            attributes, read_only, ..
+        }) = self.volume(namespace, &name, bound).await?
+        else {
             return Ok(Fuse::NotBound(format!(
                 "the claim {namespace}/{name} has no volume yet that is reserved for it"
             )));
@@ -266,13 +271,8 @@ fn describe(name: &str, dataset: &Dataset, runtime: Option<&Value>) -> DatasetUs
         dataset.namespace().unwrap_or_default(),
         dataset.uid().unwrap_or_default(),
     );
-    let selector = runtime.and_then(|runtime| wasser_api::clients::field(runtime, "nodeSelector")?.as_object());
-    let selector = selector.into_iter().flatten();
     DatasetUse {
         common_label: labels::common_label(&namespace, &dataset.name_any(), &uid),
-        fuse_node_selector: selector
-            .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
-            .collect(),
         cache_affinity: runtime
             .and_then(|runtime| runtime.pointer("/status/cacheAffinity").cloned())
             .unwrap_or_default(),
@@ -313,16 +313,14 @@ mod tests {
         }))
         .unwrap();
         let affinity = json!({"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}});
-        let runtime =
-            json!({"spec": {"fuse": {"nodeSelector": {"disk": "ssd"}}}, "status": {"cacheAffinity": affinity}});
+        let runtime = json!({"spec": {}, "status": {"cacheAffinity": affinity}});
         let described = describe("view", &dataset, Some(&runtime));
         assert_eq!(
             (described.name.as_str(), described.common_label.as_str()),
             ("view", "fluid.io/s-default-demo")
         );
-        assert_eq!(described.fuse_node_selector["disk"], "ssd");
         assert_eq!(described.cache_affinity, affinity);
         let without = describe("demo", &dataset, None);
-        assert!(without.fuse_node_selector.is_empty() && without.cache_affinity.is_null());
+        assert!(without.cache_affinity.is_null());
     }
 }

@@ -27,8 +27,8 @@ pub struct DatasetUse {
     pub name: String,
     /// The label of nodes that have a part of its cache.
     pub common_label: String,
-    /// The node selector of its clients in the runtime: the nodes on which it can be mounted.
-    pub fuse_node_selector: BTreeMap<String, String>,
+    /// What the labels of nodes have to be on which it can be mounted, as match expressions.
+    pub nodes: Vec<Value>,
     /// `status.cacheAffinity` of its runtime: where its workers run.
     pub cache_affinity: Value,
     /// Whether the node plugin mounts it read-only for everybody.
@@ -84,11 +84,7 @@ fn volumes<'a>(pod: &Value, datasets: &'a BTreeMap<String, DatasetUse>) -> BTree
 /// required if the pod's label says so. What the user says on a label is not added to by a
 /// preference.
 fn schedule(pod: &mut Value, original: &Value, dataset: &DatasetUse) {
-    let fuse = dataset.fuse_node_selector.iter();
-    let fuse: Vec<Value> = fuse
-        .map(|(key, value)| affinity::one_of(key, std::slice::from_ref(value)))
-        .collect();
-    affinity::require(pod, &fuse);
+    affinity::require(pod, &dataset.nodes);
     let cached = affinity::one_of(&dataset.common_label, &[labels::TRUE.to_owned()]);
     if pod::label(original, &format!("fluid.io/dataset.{}.sched", dataset.name)) == Some("required") {
         affinity::require(pod, &[cached]);

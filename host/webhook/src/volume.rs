@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeSpec};
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeSpec, VolumeNodeAffinity};
+use serde_json::Value;
 use wasser_api::dataset::DEFAULT_ACCESS_MODE;
 use wasser_api::labels::{self, VOLUME_READ_ONLY};
 use wasser_api::names::CSI_DRIVER;
@@ -15,6 +16,9 @@ pub struct Volume {
     pub attributes: BTreeMap<String, String>,
     /// Whether the node plugin mounts it read-only for everybody.
     pub read_only: bool,
+    /// What the labels of nodes have to be on which it can be mounted, as match expressions. It has
+    /// been so since the volume was made, whatever the runtime says by now.
+    pub nodes: Vec<Value>,
 }
 
 impl Volume {
@@ -24,6 +28,7 @@ impl Volume {
             access_modes,
             claim_ref,
             csi,
+            node_affinity,
             ..
         } = volume.spec?;
         let reserved = claim_ref?;
@@ -36,8 +41,23 @@ impl Volume {
         let mode = access_modes.as_ref().and_then(|modes| modes.first());
         let read_only = attributes.get(VOLUME_READ_ONLY).map(String::as_str) == Some(labels::TRUE)
             || mode.map(String::as_str) == Some(DEFAULT_ACCESS_MODE);
-        Some(Self { attributes, read_only })
+        Some(Self {
+            attributes,
+            read_only,
+            nodes: node_affinity.map(expressions).unwrap_or_default(),
+        })
     }
+}
+
+/// The expressions that all nodes match. The operator writes one term; of several, the scheduler
+/// finds a node by itself.
+fn expressions(affinity: VolumeNodeAffinity) -> Vec<Value> {
+    let mut terms = affinity.required.map(|required| required.node_selector_terms);
+    let only = terms.as_mut().filter(|terms| terms.len() == 1).and_then(Vec::pop);
+    let expressions = only.and_then(|term| term.match_expressions).into_iter().flatten();
+    expressions
+        .filter_map(|expression| serde_json::to_value(expression).ok())
+        .collect()
 }
 
 #[cfg(test)]
@@ -45,7 +65,7 @@ mod tests {
     #![allow(clippy::unwrap_used)] // Tests fail by panicking.
 
     use rstest::rstest;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -79,5 +99,17 @@ mod tests {
     fn a_volume_is_as_read_only_as_the_node_plugin_mounts_it(#[case] change: Value, #[case] read_only: bool) {
         let found = Volume::of(volume(change), "team", "demo").unwrap();
         assert_eq!(found.read_only, read_only);
+    }
+
+    #[rstest]
+    #[case::one_term(json!([{"matchExpressions": [{"key": "pool", "operator": "In", "values": ["a"]}]}]), 1)]
+    #[case::several(json!([{"matchExpressions": [{"key": "a", "operator": "Exists"}]},
+        {"matchExpressions": [{"key": "b", "operator": "Exists"}]}]), 0)]
+    #[case::fields(json!([{"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n"]}]}]), 0)]
+    fn a_volume_says_which_nodes_all_of_its_pods_need(#[case] terms: Value, #[case] expressions: usize) {
+        let affinity = json!({"nodeAffinity": {"required": {"nodeSelectorTerms": terms}}});
+        let found = Volume::of(volume(affinity), "team", "demo").unwrap();
+        assert_eq!(found.nodes.len(), expressions);
+        assert!(found.nodes.iter().all(|node| *node == terms[0]["matchExpressions"][0]));
     }
 }

@@ -237,3 +237,36 @@ async fn a_client_without_a_label_is_looked_for_a_few_at_a_time_and_once_for_man
     // A look has three pages, and whoever asks during one of them shares the next.
     assert!(whole.count() < 50, "{} lists", looks.len());
 }
+
+/// The volume stays as it was made, and so do the clients, whatever becomes of the runtime.
+#[tokio::test]
+async fn a_pod_is_required_to_be_where_its_volume_is() {
+    let server = ApiServer::new();
+    server.install_crds();
+    server.namespace("team");
+    let object = |kind: &str, spec: Value| {
+        json!({
+            "apiVersion": "data.fluid.io/v1alpha1", "kind": kind, "metadata": {"name": "demo", "namespace": "default"},
+            "spec": spec,
+        })
+    };
+    server.create(&object("Dataset", json!({"mounts": [{"mountPoint": "demo://bucket"}]})));
+    let edited = json!({"profileName": "demo", "fuse": {"nodeSelector": {"pool": "b"}}});
+    server.create(&object("ThinRuntime", edited));
+    server.edit_status("Dataset", "default", "demo", |status| {
+        let runtime = json!({"name": "demo", "namespace": "default", "type": "thin", "category": "Accelerate"});
+        *status = json!({"phase": "Bound", "conditions": [], "runtimes": [runtime]})
+    });
+    let [dataset, claim, mut volume] = reference();
+    let expression = json!({"key": "pool", "operator": "In", "values": ["a"]});
+    volume["spec"]["nodeAffinity"] = json!({"required": {"nodeSelectorTerms": [{"matchExpressions": [expression]}]}});
+    for object in [&dataset, &claim, &volume] {
+        server.create(object);
+    }
+    let datasets = KubeDatasets::new(server.client("webhook"));
+    let far = datasets.of_claim("team", "far").await.unwrap().unwrap();
+    assert_eq!(far.nodes, [expression]);
+    // It has no volume yet, and its pods wait for one.
+    let waiting = datasets.of_claim("default", "demo").await.unwrap().unwrap();
+    assert!(waiting.nodes.is_empty());
+}

@@ -52,6 +52,8 @@ pub struct VolumeInput<'a> {
     pub is_directory: bool,
     /// Where the session manager of a node listens, if clients need one.
     pub session_manager: Option<&'a str>,
+    /// The labels of the nodes on which clients can be. None: of all.
+    pub node_selector: BTreeMap<String, String>,
     /// The generation label of the fuse workload's pods, if it carries one.
     pub fuse_generation: Option<&'a str>,
     /// The access modes of volume and claim.
@@ -195,16 +197,16 @@ impl VolumeInput<'_> {
     }
 
     fn node_affinity(&self) -> Option<VolumeNodeAffinity> {
-        let selector = wasser_api::clients::field(self.runtime, "nodeSelector")?
-            .as_object()
-            .filter(|selector| !selector.is_empty())?;
-        let requirement = |(key, value): (&String, &Value)| NodeSelectorRequirement {
+        if self.node_selector.is_empty() {
+            return None;
+        }
+        let requirement = |(key, value): (&String, &String)| NodeSelectorRequirement {
             key: key.clone(),
             operator: "In".to_owned(),
-            values: Some(vec![value.as_str().unwrap_or_default().to_owned()]),
+            values: Some(vec![value.clone()]),
         };
         let term = NodeSelectorTerm {
-            match_expressions: Some(selector.iter().map(requirement).collect()),
+            match_expressions: Some(self.node_selector.iter().map(requirement).collect()),
             match_fields: None,
         };
         Some(VolumeNodeAffinity {
@@ -266,6 +268,10 @@ mod tests {
 
     use super::*;
 
+    fn text(value: &Value) -> String {
+        value.as_str().unwrap_or_default().to_owned()
+    }
+
     fn volume(annotations: &Value) -> PersistentVolume {
         let runtime = json!({"metadata": {"annotations": annotations}});
         let dataset = serde_json::from_value(json!({"metadata": {"name": "demo"}, "spec": {}})).unwrap();
@@ -286,6 +292,7 @@ mod tests {
             mount_type: "fuse.demo",
             is_directory: annotations.get("directory").is_some(),
             session_manager: annotations.get("session-manager").and_then(Value::as_str),
+            node_selector: BTreeMap::from_iter(annotations.get("pool").map(|pool| ("pool".to_owned(), text(pool)))),
             fuse_generation: None,
             access_modes: vec!["ReadWriteMany".to_owned()],
             read_only: annotations.get("read-only").is_some(),
@@ -340,6 +347,20 @@ mod tests {
         let listening = volume(&json!({"session-manager": "/mnt/sock"}));
         assert_eq!(attribute(&listening, key).as_deref(), Some("/mnt/sock"));
         assert_eq!(attribute(&volume(&json!({})), key), None);
+    }
+
+    #[test]
+    fn a_volume_can_be_used_where_clients_can_be() {
+        let terms = |annotations: Value| {
+            let affinity = volume(&annotations).spec?.node_affinity?;
+            serde_json::to_value(affinity.required?.node_selector_terms).ok()
+        };
+        let expression = json!({"key": "pool", "operator": "In", "values": ["a"]});
+        assert_eq!(
+            terms(json!({"pool": "a"})),
+            Some(json!([{"matchExpressions": [expression]}]))
+        );
+        assert_eq!(terms(json!({})), None);
     }
 
     #[test]

@@ -58,6 +58,7 @@ impl Request {
         }
         let mount_type = self.mount_type().await?;
         let session_manager = self.session_manager().await;
+        let node_selector = self.client_nodes().await?;
         let input = VolumeInput {
             identity: &self.identity,
             dataset: &dataset,
@@ -66,6 +67,7 @@ impl Request {
             mount_type: &mount_type,
             is_directory: self.is_directory(),
             session_manager: session_manager.as_deref(),
+            node_selector,
             fuse_generation: generation.as_deref(),
             access_modes: dataset.spec.effective_access_modes(),
             read_only: dataset.spec.is_read_only_below(""),

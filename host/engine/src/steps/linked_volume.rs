@@ -1,5 +1,6 @@
 //! The volume of a Dataset that refers to another one: it leads to the other's file system.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::PersistentVolume;
@@ -143,6 +144,7 @@ impl Request {
             mount_type: "",
             is_directory: false,
             session_manager: None,
+            node_selector: BTreeMap::new(),
             fuse_generation: None,
             access_modes,
             read_only: dataset.spec.is_read_only() || other.spec.is_read_only_below(&reference.directory),

@@ -44,6 +44,7 @@ mod operations_troubles;
 mod package;
 mod plugin_commands;
 mod ports;
+mod profiles;
 mod records;
 mod reference_copies;
 mod reference_volumes;

@@ -80,7 +80,7 @@ fn a_label_requires_nodes_with_cache_in_every_alternative() {
 fn fuse_nodes_are_required_and_places_near_the_cache_preferred_unless_the_pod_says_where() {
     let mut datasets = hbase();
     let dataset = datasets.get_mut("hbase").unwrap();
-    dataset.fuse_node_selector = BTreeMap::from([("select-node".to_owned(), "true".to_owned())]);
+    dataset.nodes = vec![json!({"key": "select-node", "operator": "In", "values": ["true"]})];
     let places = json!([{"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["z1"]},
         {"key": "topology.kubernetes.io/region", "operator": "In", "values": ["r1"]}]);
     let required = json!({"nodeSelectorTerms": [{"matchExpressions": places}]});
