@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use wasser_api::labels::CACHE_VOLUMES;
 use wasser_api::names;
-use wasser_sdk::spec::{Volumes, check_clean_policy, check_network_mode, named};
+use wasser_sdk::spec::{CleanPolicy, Volumes, check_clean_policy, check_network_mode, named};
 use wasser_sdk::{Context, Error, Host, Result};
 
 use crate::claim;
@@ -88,6 +88,11 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host) -> Result<Values> {
             annotations,
             target_path: ctx.mount_path.clone(),
             mount_type: profile.file_system_type,
+            clean_policy: if spec.fuse.clean_policy.is_unset() {
+                fuse.clean_policy
+            } else {
+                CleanPolicy::Unset
+            },
             config_value: serde_json::to_string(&config)
                 .map_err(|error| Error::failed(format!("writing config.json: {error}")))?,
             config_storage: storage(ctx)?,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use wasser_sdk::spec::ResourceValues;
+use wasser_sdk::spec::{CleanPolicy, ResourceValues};
 
 /// All values.
 #[derive(Debug, Clone, Serialize)]
@@ -108,6 +108,10 @@ pub struct Fuse {
     pub target_path: String,
     /// What the volume's attribute `mount_type` is; the host reads it.
     pub mount_type: String,
+    /// When a client leaves its node, if the profile says it and the runtime does not: the node plugin
+    /// reads the runtime by itself. The host reads this.
+    #[serde(skip_serializing_if = "CleanPolicy::is_unset")]
+    pub clean_policy: CleanPolicy,
     /// config.json.
     pub config_value: String,
     /// Where it is kept: `configmap` or `secret`.

@@ -1,8 +1,12 @@
 //! Manifests as users write them, and the values that the plugin makes of them:
 //! `cases/golden/<name>.values.yaml`. UPDATE=1 writes them.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 mod support;
 
+use rstest::rstest;
+use serde_json::{Value, json};
 use support::KIT;
 use wasser_sdk::Implement;
 use wasser_thin::Thin;
@@ -38,4 +42,20 @@ fn a_runtime_without_replicas_has_no_workers() {
 fn the_description_lists_the_methods_that_there_are() {
     // Sizes are only read for runtimes that ask for it.
     support::KIT.expect_methods(&[wasser_sdk::Method::StorageStats]);
+}
+
+/// The node plugin reads the runtime by itself, and what that leaves open where the host writes it.
+#[rstest]
+#[case::nobody(json!({}), json!({}), None)]
+#[case::of_the_profile(json!({}), json!({"cleanPolicy": "OnDemand"}), Some("OnDemand"))]
+#[case::of_the_runtime(json!({"cleanPolicy": "OnRuntimeDeleted"}), json!({"cleanPolicy": "OnDemand"}), None)]
+fn the_values_have_the_clean_policy_of_a_profile(
+    #[case] runtime: Value,
+    #[case] profile: Value,
+    #[case] expected: Option<&str>,
+) {
+    let profile = wasser_testkit::merge(json!({"image": "example/s3fs"}), profile);
+    let documents = support::trio(json!({}), json!({"fuse": runtime}), json!({"fuse": profile}));
+    let values = support::values(&documents).unwrap();
+    assert_eq!(values.pointer("/fuse/cleanPolicy").and_then(Value::as_str), expected);
 }

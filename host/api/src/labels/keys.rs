@@ -50,6 +50,9 @@ pub const REFERRING_NAMESPACE: &str = "fluid.io/dataset.referring-namespace";
 /// On fuse pods and the claim: counts the changes of the fuse image, which tells old clients from
 /// new ones.
 pub const FUSE_GENERATION: &str = "fuse.runtime.fluid.io/generation";
+/// Annotation on the claim of a Dataset: when clients leave their nodes, if the runtime does not say
+/// it itself.
+pub const CLEAN_POLICY: &str = "wasser.fluid.io/clean-policy";
 /// Annotation on a Dataset: the capacity that volume and claim show.
 pub const PVC_STORAGE: &str = "pvc.fluid.io/resources.requests.storage";
 /// Annotation on a runtime: labels and annotations for the objects made for it, as a JSON list.

@@ -10,7 +10,7 @@
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim};
-use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
+use kube::api::{ApiResource, DynamicObject, PartialObjectMeta, Patch, PatchParams};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde_json::{Value, json};
@@ -84,6 +84,27 @@ impl KubeCluster {
             .await
             .map_err(failed(format!("reading Dataset {runtime}")))
     }
+
+    async fn claim(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<PartialObjectMeta<PersistentVolumeClaim>>, ClusterError> {
+        let api = Api::<PersistentVolumeClaim>::namespaced(self.client.clone(), namespace);
+        let found = api.get_metadata_opt(name).await;
+        found.map_err(failed(format!("reading PersistentVolumeClaim {namespace}/{name}")))
+    }
+
+    /// The policy that the operator has found elsewhere, as in a profile.
+    async fn policy_on_claim(&self, runtime: &ObjectKey) -> Result<FuseCleanPolicy, ClusterError> {
+        let claim = self.claim(&runtime.namespace, &runtime.name).await?;
+        let said = claim.and_then(|claim| claim.annotations().get(labels::CLEAN_POLICY).cloned());
+        // The operator writes none that does not exist.
+        Ok(match said.map(FuseCleanPolicy::from) {
+            None | Some(FuseCleanPolicy::Other(_)) => FuseCleanPolicy::Unset,
+            Some(policy) => policy,
+        })
+    }
 }
 
 #[async_trait]
@@ -146,7 +167,11 @@ impl Cluster for KubeCluster {
         let resource = names::runtime_resource(kind);
         let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), &runtime.namespace, &resource);
         match api.get_opt(&runtime.name).await {
-            Ok(found) => Ok(found.map(|object| policy_of(&object.data))),
+            Ok(None) => Ok(None),
+            Ok(Some(object)) => match policy_of(&object.data) {
+                FuseCleanPolicy::Unset => Ok(Some(self.policy_on_claim(runtime).await?)),
+                policy => Ok(Some(policy)),
+            },
             // An unstage that fails for a right that nobody gives would be repeated for ever.
             Err(kube::Error::Api(status)) if status.is_forbidden() => {
                 tracing::warn!(%runtime, message = status.message, "the clean policy is not known, and the client stays; \
@@ -159,11 +184,7 @@ impl Cluster for KubeCluster {
 
     async fn fuse_generation(&self, runtime: &ObjectKey) -> Result<Option<String>, ClusterError> {
         // Runtime, Dataset and claim have the same name.
-        let api = Api::<PersistentVolumeClaim>::namespaced(self.client.clone(), &runtime.namespace);
-        let found = api
-            .get_metadata_opt(&runtime.name)
-            .await
-            .map_err(failed(format!("reading PersistentVolumeClaim {runtime}")))?;
+        let found = self.claim(&runtime.namespace, &runtime.name).await?;
         Ok(found.and_then(|claim| claim.labels().get(labels::FUSE_GENERATION).cloned()))
     }
 

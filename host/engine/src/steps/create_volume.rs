@@ -51,6 +51,7 @@ impl Request {
         let clients = self.roles.iter().find(|state| state.role.workload == "DaemonSet");
         let generation = clients.and_then(|clients| clients.generation.clone());
         if self.has_volume()? {
+            self.show_clean_policy().await?;
             return self.show_generation(generation.as_deref()).await;
         }
         if self.was_bound(&dataset) && self.is_leaving().await? {
@@ -72,8 +73,8 @@ impl Request {
             access_modes: dataset.spec.effective_access_modes(),
             read_only: dataset.spec.is_read_only_below(""),
         };
-        self.put_volume(input.persistent_volume(), input.persistent_volume_claim())
-            .await
+        let claim = self.with_clean_policy(input.persistent_volume_claim());
+        self.put_volume(input.persistent_volume(), claim).await
     }
 
     /// Whether the Dataset had its volume before, which is put back now.

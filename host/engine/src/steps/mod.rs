@@ -9,6 +9,7 @@
 mod adopt;
 mod cache_nodes;
 mod cache_states;
+mod clean_policy;
 mod client_nodes;
 mod clients_config;
 pub mod create_volume;

@@ -1,6 +1,11 @@
-//! What a profile says of the clients, and the volume needs to know.
+//! What a profile says of the clients, and the volume or the node plugin need to know.
 
 use serde_json::{Value, json};
+use wasser_api::ObjectKey;
+use wasser_api::shared::FuseCleanPolicy;
+use wasser_csi::DRIVER;
+use wasser_csi::cluster::Cluster;
+use wasser_csi::kube::KubeCluster;
 use wasser_test_api_server::ApiServer;
 
 use super::machine::scenario::{registered, thin_objects};
@@ -67,4 +72,38 @@ async fn the_volume_is_where_clients_can_be_and_stays_there_with_them() {
     };
     server.until("the volume to be back", is_back).await;
     assert_eq!(nodes_of_volume(server), wanted);
+}
+
+#[tokio::test]
+async fn the_node_plugin_knows_the_clean_policy_of_a_profile_and_follows_it() {
+    let (scene, _world, _operator) = bound(&json!({"cleanPolicy": "OnDemand"}), &json!({})).await;
+    let server = &scene.server;
+    let client = server.client("node-plugin");
+    let cluster = KubeCluster::new(client.clone(), client, "node-a".to_owned(), DRIVER.to_owned());
+    let runtime = ObjectKey {
+        namespace: "default".to_owned(),
+        name: "demo".to_owned(),
+    };
+    let policy = async || cluster.clean_policy(&runtime).await.unwrap();
+    assert_eq!(policy().await, Some(FuseCleanPolicy::OnDemand));
+
+    let on_claim = |server: &ApiServer| {
+        let claim = server.object("PersistentVolumeClaim", "default", "demo")?;
+        Some(claim["metadata"]["annotations"]["wasser.fluid.io/clean-policy"].clone())
+    };
+    server.edit("ThinRuntimeProfile", "", "files", |profile| {
+        profile["spec"]["fuse"]["cleanPolicy"] = json!("OnRuntimeDeleted");
+    });
+    let is_shown = |server: &ApiServer| on_claim(server).filter(|policy| policy == "OnRuntimeDeleted");
+    server.until("the policy on the claim", is_shown).await;
+    assert_eq!(policy().await, Some(FuseCleanPolicy::OnRuntimeDeleted));
+
+    // What the runtime says counts at once.
+    server.edit("ThinRuntime", "default", "demo", |runtime| {
+        runtime["spec"]["fuse"]["cleanPolicy"] = json!("OnDemand");
+    });
+    assert_eq!(policy().await, Some(FuseCleanPolicy::OnDemand));
+    let is_gone = |server: &ApiServer| on_claim(server).filter(Value::is_null);
+    server.until("the claim to say nothing", is_gone).await;
+    assert_eq!(policy().await, Some(FuseCleanPolicy::OnDemand));
 }
