@@ -70,6 +70,24 @@ pub fn is_dns1035(name: &str) -> bool {
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
+/// A name for what is in a pod, such as a volume, that is made of what users have named. One of up to
+/// 63 characters is itself; of a longer one, the end is exchanged for a digest of the whole.
+pub fn within_label(name: &str) -> String {
+    if name.len() <= MAX_LENGTH {
+        return name.to_owned();
+    }
+    let digest = format!("-{:016x}", fnv1a(name));
+    let kept: String = name.chars().take(MAX_LENGTH - digest.len()).collect();
+    kept.trim_end_matches('-').to_owned() + &digest
+}
+
+/// The digest FNV-1a of 64 bits, which stays the same from build to build.
+fn fnv1a(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |digest, byte| {
+        (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
 /// Checks a name. Same as `Dns1035Name::try_from`, where only the verdict is wanted.
 ///
 /// # Errors
@@ -180,6 +198,30 @@ mod tests {
     fn the_dns_rule(#[case] name: &str, #[case] valid: bool) {
         assert_eq!(is_dns1035(name), valid);
         assert_eq!(check_dns1035(name).is_ok(), valid);
+    }
+
+    #[test]
+    fn a_longer_name_ends_with_a_digest() {
+        let long = "a".repeat(64);
+        for (name, expected) in [
+            ("a".repeat(63), "a".repeat(63)),
+            (long.clone(), format!("{}-{:016x}", "a".repeat(46), fnv1a(&long))),
+            (format!("{}---{long}", "a".repeat(44)), {
+                let whole = format!("{}---{long}", "a".repeat(44));
+                format!("{}-{:016x}", "a".repeat(44), fnv1a(&whole))
+            }),
+        ] {
+            assert_eq!(within_label(&name), expected);
+        }
+        assert_ne!(within_label(&format!("{long}b")), within_label(&format!("{long}c")));
+        assert!(within_label(&"ä".repeat(64)).chars().count() <= 63);
+    }
+
+    #[test]
+    fn the_digest_is_that_of_its_authors() {
+        assert_eq!(fnv1a(""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv1a("a"), 0xaf63_dc4c_8601_ec8c);
+        assert_eq!(fnv1a("foobar"), 0x8594_4171_f739_67e8);
     }
 
     #[rstest]

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use wasser_api::names;
 use wasser_sdk::{DatasetSpec, Error, Mount, Result};
 
 /// Where Secrets are mounted in the client, one directory each.
@@ -47,11 +48,30 @@ pub fn names(dataset: &DatasetSpec) -> BTreeSet<String> {
 /// Returns the volume and the volume mount of a Secret. A pod waits for a Secret that does not
 /// exist, unless it is `optional`.
 pub fn volume(secret: &str, optional: bool) -> (Value, Value) {
-    let name = format!("thin-fuseconfig-{}", secret.replace('.', "-"));
+    let name = names::within_label(&format!("thin-fuseconfig-{}", secret.replace('.', "-")));
     let mut source = json!({"secretName": secret});
     if let Some(fields) = source.as_object_mut().filter(|_| optional) {
         fields.insert("optional".into(), true.into());
     }
     let mount = json!({"name": name, "mountPath": format!("{DIRECTORY}/{secret}"), "readOnly": true});
     (json!({"name": name, "secret": source}), mount)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::volume;
+
+    #[test]
+    fn a_volume_of_any_secret_has_a_name_that_a_pod_takes() {
+        let name = |secret: &str| volume(secret, false).0["name"].as_str().unwrap().to_owned();
+        assert_eq!(name("s3.keys"), "thin-fuseconfig-s3-keys");
+        let fits = "a".repeat(47);
+        assert_eq!(name(&fits), format!("thin-fuseconfig-{fits}"));
+        let [one, other] = ["b", "c"].map(|end| name(&format!("{}{end}", "a".repeat(200))));
+        assert!(one.len() <= 63 && one.starts_with("thin-fuseconfig-aaa"), "{one}");
+        assert_ne!(one, other);
+        let (volume, mount) = volume(&"a".repeat(253), true);
+        assert_eq!(volume["name"], mount["name"]);
+        assert_eq!(volume["secret"]["secretName"], "a".repeat(253));
+    }
 }

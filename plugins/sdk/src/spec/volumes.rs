@@ -1,6 +1,7 @@
 //! Volumes of the pods, and where their containers mount them.
 
 use serde_json::Value;
+use wasser_api::names::within_label;
 
 use crate::{Error, Result};
 
@@ -88,11 +89,12 @@ impl Volumes {
     }
 }
 
-/// Returns `name`, with a suffix while it is `taken`.
+/// Returns `name`, with a suffix while it is `taken`; of one that is too long for a pod, the end is
+/// exchanged for a digest.
 pub fn free_name(name: &str, taken: impl Fn(&str) -> bool) -> String {
-    let mut name = name.to_owned();
+    let mut name = within_label(name);
     while taken(&name) {
-        name.push_str("-own");
+        name = within_label(&format!("{name}-own"));
     }
     name
 }
@@ -150,6 +152,22 @@ mod tests {
                 (Some(&volume), Some(&mount))
             );
         }
+    }
+
+    #[test]
+    fn a_name_has_room_in_a_pod_whatever_it_is_made_of() {
+        let mut found = super::Volumes::default();
+        let mut last = "a".repeat(70);
+        for _ in 0..5 {
+            let (volume, mount) = (
+                json!({"name": last, "secret": {}}),
+                json!({"name": last, "mountPath": "/own"}),
+            );
+            let name = found.add_own(volume, mount);
+            assert!(name.len() <= 63 && !name.ends_with('-'), "{name}");
+            last = name;
+        }
+        assert_eq!(found.volumes.len(), 5);
     }
 
     #[rstest]
