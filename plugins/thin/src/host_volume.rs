@@ -9,6 +9,9 @@ use wasser_sdk::{DatasetSpec, Error, Result};
 /// The option's name. Its value is the directory, or `<directory>:<where the client sees it>`.
 pub const OPTION: &str = "fluid.fuse.hostvolume";
 
+/// What the names of the volumes begin with.
+pub const NAME: &str = "thin-host-volume-";
+
 /// Returns volumes and volume mounts of the directories that options of the Dataset, its mounts or
 /// the clients name.
 pub fn of(dataset: &DatasetSpec, options: &BTreeMap<String, String>) -> Result<Vec<(Value, Value)>> {
@@ -28,7 +31,7 @@ pub fn of(dataset: &DatasetSpec, options: &BTreeMap<String, String>) -> Result<V
                 ),
             ));
         }
-        let name = format!("thin-host-volume-{at}");
+        let name = format!("{NAME}{at}");
         let source = json!({"path": directory, "type": "DirectoryOrCreate"});
         Ok((
             json!({"name": name, "hostPath": source}),

@@ -40,11 +40,11 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host) -> Result<Values> {
     }
     for secret in secrets::names(dataset) {
         let (volume, mount) = secrets::volume(&secret, false);
-        volumes::add_own(&mut fuse_volumes, volume, mount);
+        volumes::add_secret(&mut fuse_volumes, volume, mount)?;
     }
     if let Some((secret, optional)) = claim::publish_secret(ctx, &profile.node_publish_secret_policy, &claim)? {
         let (volume, mount) = secrets::volume(&secret, optional);
-        volumes::add_own(&mut fuse_volumes, volume, mount);
+        volumes::add_secret(&mut fuse_volumes, volume, mount)?;
     }
     check_clean_policy("ThinRuntime.spec.fuse.cleanPolicy", &fuse.clean_policy)?;
     let cache_volume = volumes::add_cache(&mut fuse_volumes, &cache).unwrap_or_default();

@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 use wasser_sdk::spec::{VolumeNames, Volumes};
 use wasser_sdk::{Error, Result};
 
+use crate::host_volume;
+
 /// The volumes that the chart adds.
 const RESERVED: &[&str] = &["thin-fuse-mount", "thin-conf"];
 
@@ -24,6 +26,34 @@ pub fn add_own(volumes: &mut Volumes, volume: Value, mount: Value) -> Option<Str
     is_free.then(|| volumes.add_own(volume, mount))
 }
 
+/// Adds the volume of a Secret of the Dataset, and its mount. Refuses something else at its directory,
+/// where the client would look for the Secret.
+pub fn add_secret(volumes: &mut Volumes, volume: Value, mount: Value) -> Result<()> {
+    let secret = volume.pointer("/secret/secretName").cloned().unwrap_or_default();
+    let taken = volumes.mounts.iter().find(|taken| place(taken) == place(&mount));
+    let name = taken.and_then(|taken| taken.get("name")).cloned();
+    let Some(name) = name else {
+        volumes.add_own(volume, mount);
+        return Ok(());
+    };
+    let named = volumes.volumes.iter().find(|volume| volume.get("name") == Some(&name));
+    if named.and_then(|named| named.pointer("/secret/secretName")) == Some(&secret) {
+        return Ok(());
+    }
+    let name = name.as_str().unwrap_or_default();
+    let field = if name.starts_with(host_volume::NAME) {
+        format!("the option {}", host_volume::OPTION)
+    } else {
+        format!("ThinRuntime.spec.fuse.volumeMounts[{name}].mountPath")
+    };
+    let message = format!(
+        "is {}, where the Secret {} of the Dataset is mounted; mount it elsewhere, in the runtime or its profile",
+        place(&mount),
+        secret.as_str().unwrap_or_default()
+    );
+    Err(Error::invalid(field, message))
+}
+
 /// Adds the directory of the cache on the node, unless the user mounts something there. Returns
 /// the name of the volume.
 pub fn add_cache(volumes: &mut Volumes, directory: &str) -> Option<String> {
@@ -38,10 +68,11 @@ pub fn add_cache(volumes: &mut Volumes, directory: &str) -> Option<String> {
     )
 }
 
-/// Returns where something is mounted.
-fn place(mount: &Value) -> &str {
+/// Returns where something is mounted, in one of the ways to write it.
+fn place(mount: &Value) -> String {
     let path = mount.get("mountPath").and_then(Value::as_str).unwrap_or_default();
-    path.trim_end_matches('/')
+    let parts = path.split('/').filter(|part| !part.is_empty() && *part != ".");
+    parts.fold(String::new(), |place, part| place + "/" + part)
 }
 
 /// Returns the directory of the cache: the first path of the first level.

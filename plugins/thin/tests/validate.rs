@@ -67,6 +67,40 @@ fn a_dataset_that_cannot_work(#[case] dataset: Value, #[case] field: &str, #[cas
     assert!(message.contains(remedy), "{message}");
 }
 
+/// The client would find no Secret, or another one, where its options say.
+#[rstest]
+#[case::mount(json!({"fuse": {"volumeMounts": [{"name": "own", "mountPath": "/etc/fluid/secrets/keys/"}]}}),
+    json!({}), "ThinRuntime.spec.fuse.volumeMounts[own].mountPath")]
+#[case::written_otherwise(json!({"fuse": {"volumeMounts": [{"name": "own", "mountPath": "/etc//fluid/./secrets/keys"}]}}),
+    json!({}), "ThinRuntime.spec.fuse.volumeMounts[own].mountPath")]
+#[case::directory_of_the_node(json!({}), json!({"fluid.fuse.hostvolume": "/a:/etc/fluid/secrets/keys"}),
+    "the option fluid.fuse.hostvolume")]
+fn something_else_where_a_secret_is_mounted(#[case] runtime: Value, #[case] options: Value, #[case] field: &str) {
+    let dataset = json!({"sharedEncryptOptions": [secret("key", "keys", "k")], "sharedOptions": options});
+    let volumes = json!({"volumes": [{"name": "own", "emptyDir": {}}]});
+    let (at, message) = refusal(&support::trio(
+        dataset,
+        wasser_testkit::merge(volumes, runtime),
+        json!({}),
+    ));
+    assert_eq!(at, field);
+    assert!(
+        message.contains("/etc/fluid/secrets/keys, where the Secret keys"),
+        "{message}"
+    );
+}
+
+#[rstest]
+#[case::the_secret_itself(json!({"secret": {"secretName": "keys"}}), "/etc/fluid/secrets/keys")]
+#[case::above(json!({"emptyDir": {}}), "/etc/fluid/secrets")]
+fn what_leaves_a_secret_in_its_place(#[case] source: Value, #[case] directory: &str) {
+    let dataset = json!({"sharedEncryptOptions": [secret("key", "keys", "k")]});
+    let volume = wasser_testkit::merge(json!({"name": "own"}), source);
+    let runtime = json!({"volumes": [volume],
+        "fuse": {"volumeMounts": [{"name": "own", "mountPath": directory}]}});
+    support::values(&support::trio(dataset, runtime, json!({}))).unwrap();
+}
+
 #[rstest]
 #[case::relative("/a:../b")]
 #[case::above("/a/../b")]
