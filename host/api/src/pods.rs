@@ -1,4 +1,4 @@
-//! What the specs of pods name.
+//! What the specs of pods name, and a field that they had otherwise before.
 
 use std::collections::BTreeSet;
 
@@ -11,6 +11,20 @@ pub fn config_maps(part: &Value) -> BTreeSet<String> {
         names.insert(name.to_owned());
     });
     names
+}
+
+/// Lifts what the `source` of each of a pod's `resourceClaims` has to the claim itself, where Kubernetes has had
+/// it since 1.31. The API of Fluid has the older form.
+pub fn lift_claim_sources(claims: &mut Value) {
+    let claims = claims.as_array_mut().into_iter().flatten();
+    for claim in claims.filter_map(Value::as_object_mut) {
+        let Some(Value::Object(source)) = claim.remove("source") else {
+            continue;
+        };
+        for (field, value) in source {
+            claim.entry(field).or_insert(value);
+        }
+    }
 }
 
 /// The ConfigMaps without which a pod of this template, or with this part of one, does not start.
@@ -82,5 +96,25 @@ mod tests {
             ["b", "c"]
         );
         assert_eq!(config_maps(&template).len(), 5);
+    }
+
+    #[test]
+    fn claims_of_the_older_form_become_those_of_the_newer_one() {
+        let mut claims = json!([
+            {"name": "older", "source": {"resourceClaimTemplateName": "t"}},
+            {"name": "newer", "resourceClaimName": "c"},
+            {"name": "both", "resourceClaimName": "c", "source": {"resourceClaimName": "other"}},
+            {"name": "none", "source": null},
+        ]);
+        lift_claim_sources(&mut claims);
+        assert_eq!(
+            claims,
+            json!([
+                {"name": "older", "resourceClaimTemplateName": "t"},
+                {"name": "newer", "resourceClaimName": "c"},
+                {"name": "both", "resourceClaimName": "c"},
+                {"name": "none"},
+            ])
+        );
     }
 }

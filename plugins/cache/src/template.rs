@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
+use wasser_api::pods::lift_claim_sources;
 use wasser_api::quantity;
 use wasser_sdk::spec::{Reference, ResourceValues, Resources, merged, named};
 use wasser_sdk::{Context, DatasetSpec, Error, Result};
@@ -123,7 +124,11 @@ fn taken_apart(part: &Part<'_>) -> Result<(Map<String, Value>, Map<String, Value
     let container = template.pointer("/spec/containers/0").and_then(Value::as_object);
     match (pod, container) {
         (Some(pod), Some(container)) if container.get("name").is_some_and(Value::is_string) => {
-            Ok((pod.clone(), container.clone()))
+            let mut pod = pod.clone();
+            if let Some(claims) = pod.get_mut("resourceClaims") {
+                lift_claim_sources(claims);
+            }
+            Ok((pod, container.clone()))
         }
         _ => {
             let message = "needs a container with a name and an image, which is that of the cache system";

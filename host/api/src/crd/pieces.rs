@@ -89,6 +89,12 @@ fn adjust(properties: &mut Map<String, Value>) {
             properties.remove(newer.field);
         }
     }
+    if CLAIM.iter().all(|field| properties.contains_key(*field)) && properties.contains_key("name") {
+        // Kubernetes had these two of a resource claim in here before 1.31, as the API still has.
+        let inner = CLAIM.map(|field| (field.to_owned(), json!({"type": "string"})));
+        let inner: Map<String, Value> = inner.into_iter().collect();
+        properties.insert("source".to_owned(), json!({"type": "object", "properties": inner}));
+    }
     if properties.contains_key("containerPort")
         && let Some(Value::Object(protocol)) = properties.get_mut("protocol")
     {
@@ -123,6 +129,9 @@ const REFERENCES: &[&str] = &[
     "secretKeyRef",
     "secretRef",
 ];
+
+/// What a pod's resource claim consists of besides its name.
+const CLAIM: [&str; 2] = ["resourceClaimName", "resourceClaimTemplateName"];
 
 /// Fields of the items of a list that the API has as optional, by the list.
 const OPTIONAL_OF_ITEMS: &[(&str, &str)] = &[("hostAliases", "ip"), ("imagePullSecrets", "name")];

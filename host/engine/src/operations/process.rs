@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use wasser_api::operations::{DataProcessSpec, ProcessedDataset, ScriptProcessor};
+use wasser_api::pods::lift_claim_sources;
 
 use super::plan::{DatasetMount, Plan, SCRIPTS_AT};
 
@@ -22,6 +23,9 @@ pub fn plan(spec: &DataProcessSpec) -> Plan {
         plan.pod_spec = script_pod(script);
     } else if let Some(pod) = spec.processor.job.as_ref().and_then(|job| job.pod_spec.clone()) {
         plan.pod_spec = pod;
+        if let Some(claims) = plan.pod_spec.get_mut("resourceClaims") {
+            lift_claim_sources(claims);
+        }
     }
     if let Some(account) = spec
         .processor

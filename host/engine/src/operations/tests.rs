@@ -73,6 +73,7 @@ fn ran() -> Value {
 #[case::job("job", OperationKind::DataProcess, json!({
     "dataset": dataset(), "policy": "Cron", "schedule": "0 3 * * *",
     "processor": {"job": {"podSpec": {"restartPolicy": "OnFailure", "initContainers": [{"name": "i", "image": "i"}],
+        "resourceClaims": [{"name": "gpu", "source": {"resourceClaimTemplateName": "t"}}],
         "containers": [{"name": "c", "image": "c"}]}}},
 }))]
 fn the_values_are_those_of_the_file(#[case] name: &str, #[case] kind: OperationKind, #[case] spec: Value) {
