@@ -25,9 +25,9 @@ pub const FLUID_PATH: &str = "fluid_path";
 pub const SUB_PATH: &str = "fluid_sub_path";
 /// The volume attribute that says what is mounted there.
 pub const MOUNT_TYPE: &str = "mount_type";
-/// The volume attribute that says how the node plugin publishes a volume, and its value where that
-/// is by a symbolic link.
-const PUBLISH_METHOD: &str = "node_publish_method";
+/// The volume attribute that says how the node plugin publishes a volume.
+pub const PUBLISH_METHOD: &str = "node_publish_method";
+/// Its value where that is by a symbolic link.
 const SYMLINK: &str = "symlink";
 /// The pods that do not wait for a mount: those for which the node plugin mounts, and those that
 /// mount by themselves.

@@ -1,9 +1,11 @@
 //! CreateVolume: the PersistentVolume and the claim of a dataset.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use kube::api::{DynamicObject, Patch};
 use kube::{Api, ResourceExt};
-use serde_json::{Value, json};
+use serde_json::json;
 use wasser_api::dataset::{Dataset, DatasetPhase};
 use wasser_api::labels;
 
@@ -11,12 +13,8 @@ use crate::error::EngineError;
 use crate::objects::identity::Identity;
 use crate::objects::volume::VolumeInput;
 use crate::request::Request;
+use crate::steps::client_mount::ClientMount;
 use wasser_chart::OrGone;
-
-/// Where the values say that clients show a directory, and mount nothing.
-const DIRECTORY_ONLY: &str = "/fuse/directoryOnly";
-/// Where the values say in which directory of a node the session manager listens that clients need.
-const SESSION_MANAGER: &str = "/fuse/sessionManager";
 
 /// Whether the annotations say that Wasser, or Fluid before it, made an object.
 pub fn is_ours(object: &impl ResourceExt) -> bool {
@@ -42,39 +40,60 @@ pub(crate) fn is_for_claim(volume: &PersistentVolume, namespace: &str, name: &st
 }
 
 impl Request {
-    /// Creates the volume and the claim where they are missing, and shows on the claim which
-    /// generation of clients it is mounted by.
+    /// Creates the volume and the claim where they are missing, makes them again where the clients
+    /// mount something else by now, and shows on the claim which generation of clients it is mounted
+    /// by.
     pub async fn create_volume(&mut self) -> Result<(), EngineError> {
         let Some(dataset) = self.dataset.clone().filter(|_| self.unreadable().is_none()) else {
             return Ok(());
         };
         let clients = self.roles.iter().find(|state| state.role.workload == "DaemonSet");
         let generation = clients.and_then(|clients| clients.generation.clone());
-        if self.has_volume()? {
+        let is_there = self.has_volume()?;
+        if is_there {
             self.show_clean_policy().await?;
-            return self.show_generation(generation.as_deref()).await;
+            self.show_generation(generation.as_deref()).await?;
+        }
+        self.renew_outdated_volume(&dataset).await?;
+        if is_there {
+            return Ok(());
         }
         if self.was_bound(&dataset) && self.is_leaving().await? {
             return Ok(());
         }
-        let mount_type = self.mount_type().await?;
-        let session_manager = self.session_manager().await;
+        let mount = self.mount_of_clients().await?;
         let node_selector = self.client_nodes().await?;
         let input = VolumeInput {
+            node_selector,
+            ..self.volume_input(&dataset, &mount, generation.as_deref())
+        };
+        let (volume, claim) = (input.persistent_volume(), input.persistent_volume_claim());
+        let claim = self.with_clean_policy(claim);
+        // Those that were renewed have been seen to be gone.
+        self.shared.forget_gone(&self.uid);
+        self.put_volume(volume, claim).await
+    }
+
+    /// What the volume and the claim of this Dataset are made of, but for the nodes.
+    pub(super) fn volume_input<'a>(
+        &'a self,
+        dataset: &'a Dataset,
+        mount: &'a ClientMount,
+        fuse_generation: Option<&'a str>,
+    ) -> VolumeInput<'a> {
+        VolumeInput {
             identity: &self.identity,
-            dataset: &dataset,
+            dataset,
             runtime: &self.object,
             mount_path: &self.context.mount_path,
-            mount_type: &mount_type,
-            is_directory: self.is_directory(),
-            session_manager: session_manager.as_deref(),
-            node_selector,
-            fuse_generation: generation.as_deref(),
+            mount_type: &mount.mount_type,
+            is_directory: mount.is_directory,
+            session_manager: mount.session_manager.as_deref(),
+            node_selector: BTreeMap::new(),
+            fuse_generation,
             access_modes: dataset.spec.effective_access_modes(),
             read_only: dataset.spec.is_read_only_below(""),
-        };
-        let claim = self.with_clean_policy(input.persistent_volume_claim());
-        self.put_volume(input.persistent_volume(), claim).await
+        }
     }
 
     /// Whether the Dataset had its volume before, which is put back now.
@@ -186,55 +205,6 @@ impl Request {
             .patch_metadata(name, &crate::patch_params(), &Patch::Merge(&patch))
             .await;
         patched.or_gone().map(drop).map_err(EngineError::kube(attempt))
-    }
-
-    /// The word by which the node plugin knows the mount: the plugin's, or the one in the installed
-    /// values that it points to. The values of a release of Fluid's do not have it, and the plugin is
-    /// asked for others.
-    async fn mount_type(&mut self) -> Result<String, EngineError> {
-        let declared = &self.plugin.description.fuse.mount_type;
-        if !declared.starts_with('/') {
-            return Ok(declared.clone());
-        }
-        let declared = declared.clone();
-        let found = self.word_of_values(&declared).await?;
-        found
-            .filter(|word| !word.is_empty())
-            .ok_or_else(|| EngineError::Failed {
-                method: "describe",
-                message: format!(
-                    "the installed chart values have no text at {declared}, which the plugin names as \
-                    the type of the mount"
-                ),
-            })
-    }
-
-    /// A text at a place of the installed values. The values of a release of Fluid's do not have it,
-    /// and the plugin is asked for others.
-    async fn word_of_values(&mut self, pointer: &str) -> Result<Option<String>, EngineError> {
-        let release = self.shared.known_release(&self.uid).flatten();
-        let word = |values: &Value| values.pointer(pointer)?.as_str().map(str::to_owned);
-        match release.as_ref().filter(|release| release.adoption().is_some()) {
-            None => Ok(release.as_ref().and_then(|release| word(&release.values()))),
-            Some(_) => {
-                let values = self.desired().await?;
-                Ok(serde_json::from_str(&values).ok().and_then(|values| word(&values)))
-            }
-        }
-    }
-
-    /// Where the session manager of a node listens, if the clients need one. A volume can do without
-    /// what a plugin does not say.
-    async fn session_manager(&mut self) -> Option<String> {
-        let found = self.word_of_values(SESSION_MANAGER).await;
-        found.ok().flatten().filter(|directory| !directory.is_empty())
-    }
-
-    /// Whether clients show a directory of their node in place of a mount, as the installed values
-    /// say in `fuse.directoryOnly`.
-    fn is_directory(&self) -> bool {
-        let release = self.shared.known_release(&self.uid).flatten();
-        release.is_some_and(|release| release.values().pointer(DIRECTORY_ONLY) == Some(&Value::Bool(true)))
     }
 }
 

@@ -13,12 +13,11 @@ use crate::error::EngineError;
 use crate::objects::volume::{SUB_PATH, VolumeInput};
 use crate::request::Request;
 use crate::steps::create_volume::{is_for_claim, is_of};
-use crate::watched::volumes::place;
+use crate::steps::outdated_volume::{outdated, remedy};
+use crate::watched::volumes::{Difference, difference};
 
 /// When to look again for what a watch usually tells, and for pods that use a claim.
 const SOON: Duration = Duration::from_secs(10);
-/// How many pods a message names.
-const NAMED: usize = 3;
 
 impl Request {
     /// Creates the volume where it is missing, or leads to where the other's file system was with
@@ -45,7 +44,7 @@ impl Request {
         Ok(None)
     }
 
-    /// Deletes a volume that leads to another place than the other's does now, unless pods use it.
+    /// Deletes a volume that leads to another mount than the other's does now, unless pods use it.
     /// Fails with a wait until it is gone.
     async fn replace_outdated(&mut self, reference: &Reference) -> Result<Option<EngineError>, EngineError> {
         let caches = &self.shared.caches;
@@ -54,10 +53,7 @@ impl Request {
         let other = caches
             .volume(&other_name)
             .filter(|volume| is_of_reference(volume, reference));
-        let is_elsewhere = |own: Option<&PersistentVolume>, other: Option<&PersistentVolume>| {
-            let (from, to) = (place(own?)?, place(other?)?);
-            (from != to).then(|| (from.0.to_owned(), to.0.to_owned()))
-        };
+        let is_elsewhere = |own: Option<&PersistentVolume>, other: Option<&PersistentVolume>| difference(own?, other?);
         if is_elsewhere(own.as_deref(), other.as_deref()).is_none() {
             return Ok(None);
         }
@@ -65,23 +61,16 @@ impl Request {
         let own = self.read_volume(&name).await?;
         let own = own.filter(|volume| is_of(volume, &self.identity));
         let other = self.read_volume_of(reference).await?;
-        let Some((from, to)) = is_elsewhere(own.as_ref(), other.as_ref()) else {
+        let Some(Difference { own, wanted }) = is_elsewhere(own.as_ref(), other.as_ref()) else {
             return Ok(None);
         };
-        let (namespace, claim) = (&self.identity.namespace, &self.identity.name);
-        let users = self
-            .shared
-            .claim_users
-            .of(&self.shared.client, namespace, claim)
-            .await?;
-        if !users.is_empty() {
-            return Ok(Some(outdated(&name, reference, (&from, &to), &users)));
-        }
-        self.delete_volume().await?;
-        Err(EngineError::NotYet {
-            after: SOON,
-            message: format!("PersistentVolume {name} was deleted"),
-        })
+        let users = self.end_volume().await?;
+        let message = format!(
+            "it has {own}, and the Dataset {} has {wanted} by now; {}",
+            reference.display(),
+            remedy(&users)
+        );
+        Ok(Some(outdated(&name, message, SOON)))
     }
 
     /// The volume of the other Dataset as it is now.
@@ -179,37 +168,4 @@ fn volume_name(reference: &Reference) -> String {
 /// Whether a volume is reserved for the claim of the Dataset that is referred to.
 fn is_of_reference(volume: &PersistentVolume, reference: &Reference) -> bool {
     is_for_claim(volume, &reference.namespace, &reference.name)
-}
-
-/// The complaint about a volume that leads nowhere, and that pods use.
-fn outdated(name: &str, reference: &Reference, (from, to): (&str, &str), users: &[String]) -> EngineError {
-    let more = match users.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let named: Vec<&str> = users.iter().take(NAMED).map(String::as_str).collect();
-    EngineError::Missing {
-        field: format!("PersistentVolume {name}"),
-        message: format!(
-            "it leads to {from}, and the Dataset {} is at {to} with the runtime that it has now; end the pods that use \
-                it ({}{more}), and it is made again",
-            reference.display(),
-            named.join(", ")
-        ),
-        after: SOON,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_complaint_names_some_of_the_pods() {
-        let reference = Reference::read("dataset://default/data").unwrap();
-        let users: Vec<String> = ["a", "b", "c", "d", "e"].map(str::to_owned).into();
-        let text = |users: &[String]| outdated("default-view", &reference, ("/old", "/new"), users).to_string();
-        assert!(text(&users).contains("(a, b, c and 2 more)"), "{}", text(&users));
-        assert!(text(&users[..1]).contains("(a)"), "{}", text(&users[..1]));
-    }
 }

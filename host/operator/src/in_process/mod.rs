@@ -40,6 +40,7 @@ mod operations_exclusion;
 mod operations_order;
 mod operations_progress;
 mod operations_troubles;
+mod outdated_volumes;
 #[path = "../../../plugin/tests/common/package.rs"]
 mod package;
 mod plugin_commands;

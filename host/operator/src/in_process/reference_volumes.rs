@@ -105,7 +105,7 @@ async fn one_that_pods_use_is_named_until_they_end() {
     complains(
         &scene,
         "view",
-        "it leads to /runtime-mnt/former/default/demo/former-fuse",
+        "it has fluid_path /runtime-mnt/former/default/demo/former-fuse",
     )
     .await;
     complains(&scene, "view", "(reader)").await;

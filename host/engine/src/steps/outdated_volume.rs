@@ -1,0 +1,105 @@
+//! A volume that leads somewhere else than the clients mount now. The API server takes no change of
+//! what is in it, so it is made again once no pod uses it.
+
+use std::time::Duration;
+
+use wasser_api::dataset::Dataset;
+
+use crate::error::EngineError;
+use crate::request::Request;
+use crate::steps::create_volume::is_of;
+use crate::watched::volumes::{Difference, difference};
+
+/// When to look again for what a watch usually tells.
+const SOON: Duration = Duration::from_secs(10);
+/// When to look again for pods that use a claim: each look lists those of the namespace.
+const USERS: Duration = Duration::from_secs(30);
+/// How many pods a message names.
+const NAMED: usize = 3;
+
+impl Request {
+    /// Deletes a volume whose mount is not that of the clients, so that it is created again. Fails with a wait until it is gone.
+    ///
+    /// # Errors
+    /// Pods use the volume.
+    pub(super) async fn renew_outdated_volume(&mut self, dataset: &Dataset) -> Result<(), EngineError> {
+        let name = self.identity.volume();
+        let own = self.shared.caches.volume(&name);
+        let Some(own) = own.filter(|volume| is_of(volume, &self.identity)) else {
+            return Ok(());
+        };
+        let Some(mount) = self.mount_of_own_clients() else {
+            return Ok(());
+        };
+        let mut wanted = self.volume_input(dataset, &mount, None).persistent_volume();
+        // Plugins leave the clients on the nodes that they were installed for, whatever the runtime
+        // selects later.
+        if let (Some(wanted), Some(own)) = (&mut wanted.spec, &own.spec) {
+            wanted.node_affinity.clone_from(&own.node_affinity);
+        }
+        if difference(&own, &wanted).is_none() {
+            return Ok(());
+        }
+        // The watch may show an earlier one.
+        let own = self.read_volume(&name).await?;
+        let own = own.filter(|volume| is_of(volume, &self.identity));
+        let Some(difference) = own.and_then(|own| difference(&own, &wanted)) else {
+            return Ok(());
+        };
+        let users = self.end_volume().await?;
+        let Difference { own, wanted } = difference;
+        let message = format!("it has {own}, and the clients have {wanted} by now; {}", remedy(&users));
+        Err(outdated(&name, message, USERS))
+    }
+
+    /// Deletes the volume and its claim, and fails with a wait until they are gone. If pods use them,
+    /// returns those and deletes nothing.
+    pub(super) async fn end_volume(&mut self) -> Result<Vec<String>, EngineError> {
+        let (namespace, name) = (&self.identity.namespace, &self.identity.name);
+        let claim = self.shared.caches.claim(namespace, name);
+        // Pods that name a claim which is gone, or goes, wait for the next one.
+        if claim.is_some_and(|claim| claim.metadata.deletion_timestamp.is_none()) {
+            let users = self.shared.claim_users.of(&self.shared.client, namespace, name).await?;
+            if !users.is_empty() {
+                return Ok(users);
+            }
+        }
+        self.delete_volume().await?;
+        Err(EngineError::NotYet {
+            after: SOON,
+            message: format!("PersistentVolume {} was deleted", self.identity.volume()),
+        })
+    }
+}
+
+/// The complaint about a volume that leads nowhere, and that pods use.
+pub(super) fn outdated(name: &str, message: String, after: Duration) -> EngineError {
+    EngineError::Missing {
+        field: format!("PersistentVolume {name}"),
+        message,
+        after,
+    }
+}
+
+/// What to do about such a volume.
+pub(super) fn remedy(users: &[String]) -> String {
+    let more = match users.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let named: Vec<&str> = users.iter().take(NAMED).map(String::as_str).collect();
+    let named = named.join(", ");
+    format!("end the pods that use it ({named}{more}), and it is made again")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_remedy_names_some_of_the_pods() {
+        let users: Vec<String> = ["a", "b", "c", "d", "e"].map(str::to_owned).into();
+        assert!(remedy(&users).contains("(a, b, c and 2 more)"), "{}", remedy(&users));
+        assert!(remedy(&users[..1]).contains("(a)"), "{}", remedy(&users[..1]));
+    }
+}
