@@ -31,13 +31,23 @@ fn chart() -> (TempDir, PathBuf) {
     chart_with(&["juicefs"])
 }
 
+/// The names of all built-in plugins.
+fn built_in() -> Vec<String> {
+    let plugins = sorted(&root().join("plugins")).into_iter();
+    let registered = plugins.filter(|plugin| plugin.join("plugin.yaml").exists());
+    registered
+        .map(|plugin| plugin.file_name().unwrap().to_str().unwrap().to_owned())
+        .collect()
+}
+
 /// The same with these plugins.
-fn chart_with(plugins: &[&str]) -> (TempDir, PathBuf) {
+fn chart_with(plugins: &[impl AsRef<str>]) -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let chart = directory.path().join("wasser");
     copy(&root().join("charts/wasser"), &chart);
     fs::create_dir(chart.join("files/plugins")).unwrap();
     for plugin in plugins {
+        let plugin = plugin.as_ref();
         let registration = fs::read_to_string(root().join(format!("plugins/{plugin}/plugin.yaml"))).unwrap();
         let registration = registration
             .replace("{inline: ", "{path: ")
@@ -225,18 +235,28 @@ fn secret_rules(text: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn the_operator_has_no_right_to_secrets_of_others_where_records_are_in_config_maps() {
-    let by_default = with("runtime.lookUpSecrets", Value::Null).await.unwrap();
+    let by_default = with_all(&serde_json::json!({})).await;
+    for plugin in built_in() {
+        assert!(by_default.contains(&format!("\n  name: {plugin}\n")), "{plugin}");
+    }
     assert_eq!(secret_rules(&by_default).len(), 1);
     assert!(!by_default.contains("--look-up-secrets") && by_default.contains("WASSER_HELM_DRIVER, value: secret"));
-    let config_maps = with("runtime.helmDriver", "configmap".into()).await.unwrap();
+    let config_maps = with_all(&serde_json::json!({"runtime": {"helmDriver": "configmap"}})).await;
     assert_eq!(secret_rules(&config_maps), Vec::<Value>::new());
     assert!(
         config_maps.contains("--look-up-secrets=false") && config_maps.contains("WASSER_HELM_DRIVER, value: configmap")
     );
-    let both = serde_json::json!({"helmDriver": "configmap", "lookUpSecrets": true});
-    let both = with("runtime", both).await.unwrap();
+    let both = serde_json::json!({"runtime": {"helmDriver": "configmap", "lookUpSecrets": true}});
+    let both = with_all(&both).await;
     assert_eq!(secret_rules(&both)[0]["verbs"], serde_json::json!(["get"]));
     assert!(!both.contains("--look-up-secrets"));
+    // Whoever lets a plugin keep something in Secrets gives the operator the right.
+    let thin = serde_json::json!({"settings": {"fuse-config-storage": "secret"},
+        "grants": {"kinds": ["StatefulSet", "DaemonSet", "ConfigMap", "Secret"]}});
+    let kept = serde_json::json!({"runtime": {"helmDriver": "configmap"}, "plugins": {"thin": thin}});
+    let kept = with_all(&kept).await;
+    let all = serde_json::json!(["get", "create", "patch", "delete"]);
+    assert_eq!(secret_rules(&kept)[0]["verbs"], all);
 }
 
 /// A rendering with one value other than by default.
@@ -244,8 +264,16 @@ async fn with(path: &str, value: Value) -> Result<String, String> {
     let values = path
         .rsplit('.')
         .fold(value, |value, key| serde_json::json!({key: value}));
-    let (_directory, chart) = chart();
-    let rendered = renderer().render(&pack(&chart), &meta(), &values).await;
+    made(&chart().1, &values).await
+}
+
+/// A rendering with all built-in plugins.
+async fn with_all(values: &Value) -> String {
+    made(&chart_with(&built_in()).1, values).await.unwrap()
+}
+
+async fn made(chart: &Path, values: &Value) -> Result<String, String> {
+    let rendered = renderer().render(&pack(chart), &meta(), values).await;
     rendered
         .map(|rendered| rendered.template())
         .map_err(|error| error.to_string())

@@ -113,6 +113,13 @@ impl<R: Implement> Kit<R> {
         }
     }
 
+    /// Returns why the chart may not install what it renders for these documents with these values.
+    pub async fn not_granted(&self, values: &Value, documents: &[Value]) -> Option<String> {
+        let rendered = self.helm().render(values).await.unwrap();
+        let refused = self.policy(values, documents).admit(&rendered.objects).err();
+        refused.map(|violation| violation.to_string())
+    }
+
     /// What the registration in the repository lets the chart install for a runtime.
     fn policy(&self, values: &Value, documents: &[Value]) -> Policy {
         let raw = self.raw(documents);
@@ -126,19 +133,21 @@ impl<R: Implement> Kit<R> {
         let text = |pointer: &str| values.pointer(pointer).and_then(Value::as_str).unwrap().to_string();
         let grants = &self.registration()["grants"];
         let texts = |list: &Value| {
-            let texts = list.as_array().into_iter().flatten();
-            texts.map(|text| text.as_str().unwrap().to_string()).collect()
+            let texts = list.as_array().cloned().unwrap_or_default().into_iter();
+            texts.map(|text| text.as_str().unwrap().to_string())
         };
+        let settings = documents.iter().filter(|document| document["kind"] == "Settings");
+        let granted = settings.flat_map(|settings| texts(&settings["kinds"]));
         let owner =
             json!({"apiVersion": "data.fluid.io/v1alpha1", "kind": R::describe().kind, "name": "demo", "uid": UID});
         Policy {
             namespace: text("/runtimeIdentity/namespace"),
-            kinds: texts(&grants["kinds"]),
+            kinds: texts(&grants["kinds"]).chain(granted).collect(),
             powers: Powers {
                 privileged: grants["privileged"] == true,
                 fuse: grants["fuse"] == true,
                 host_network: grants["host-network"] == true,
-                host_paths: texts(&grants["host-paths"]),
+                host_paths: texts(&grants["host-paths"]).collect(),
                 system_priority: grants["system-priority"] == true,
                 images: self.images.iter().map(|(_, image)| image.to_string()).collect(),
             },

@@ -63,7 +63,8 @@ impl<R: Implement> Kit<R> {
     }
 
     /// Returns the context of the Dataset and the runtime in `documents`, as the host makes it. A
-    /// document of the kind `Settings` has the settings of the registration.
+    /// document of the kind `Settings` has the settings of the registration, and kinds that it grants
+    /// in addition.
     pub fn raw(&self, documents: &[Value]) -> RawContext {
         let mut raw = manifest::raw(&R::describe(), documents);
         raw.images = self

@@ -26,6 +26,23 @@ async fn values_that_do_not_fit_the_schema_are_refused() {
     KIT.expect_refused(&good, &wrong).await;
 }
 
+#[tokio::test]
+async fn a_configuration_in_a_secret_needs_the_grant_and_says_so() {
+    let cases = KIT.cases().into_iter();
+    let (_, mut documents) = cases.into_iter().find(|(name, _)| name == "config-in-secret").unwrap();
+    let values = support::values(&documents).unwrap();
+    assert_eq!(KIT.not_granted(&values, &documents).await, None);
+    for document in documents.iter_mut().filter(|document| document["kind"] == "Settings") {
+        document["kinds"] = json!([]);
+    }
+    let refused = KIT.not_granted(&values, &documents).await.unwrap();
+    assert!(
+        refused.starts_with("Secret ")
+            && refused.contains("add `Secret` to `grants.kinds` of the plugin's registration"),
+        "{refused}"
+    );
+}
+
 /// A script would need a separate test with hostile text, as those of other charts have. Users and
 /// profiles may bring theirs.
 #[tokio::test]
