@@ -7,16 +7,6 @@ pub const WORKER: &str = "worker";
 /// The role of the pods that mount the file system for applications.
 pub const FUSE: &str = "fuse";
 
-/// Kinds of the chart's objects.
-const KINDS: &[&str] = &[
-    "StatefulSet",
-    "DaemonSet",
-    "ConfigMap",
-    "ServiceAccount",
-    "Role",
-    "RoleBinding",
-];
-
 /// The methods of `implement.rs`.
 const METHODS: &[Method] = &[
     Method::Validate,
@@ -45,7 +35,7 @@ pub fn description() -> Description {
             Want::new("exec", &[WORKER, FUSE]),
             Want::new("ports", &[]),
             Want::new("events", &[]),
-            Want::new("kinds", KINDS),
+            Want::new("kinds", &["StatefulSet", "DaemonSet", "ConfigMap"]),
             Want::new("fuse", &[]),
             Want::new("host-network", &[]),
             Want::new("system-priority", &[]),

@@ -340,15 +340,9 @@ async fn uninstalling_leaves_the_definitions_and_the_data() {
 const RARELY_USED: &[&str] = &[
     // Looks at objects that a release no longer has, or that were there before it.
     "get daemonsets.apps",
-    "get rolebindings.rbac.authorization.k8s.io",
-    "get roles.rbac.authorization.k8s.io",
-    "get serviceaccounts",
     "get statefulsets.apps",
     // The state of plugins that keep some.
     "get configmaps",
-    // Only passed on, to the data loads of charts.
-    "get pods",
-    "list pods/exec",
     // How far data operations are.
     "get pods/log",
     // The API server asks for it too where a conversation begins as a GET.
@@ -363,9 +357,6 @@ const RARELY_USED: &[&str] = &[
     // A volume that is made free for a new claim, and a claim that is let go.
     "patch persistentvolumes",
     "patch persistentvolumeclaims",
-    // What Roles of charts may give.
-    "create events",
-    "patch events",
 ];
 /// Kinds that only other plugins than that of these tests need: their runtimes, and what their
 /// charts install.
@@ -387,9 +378,6 @@ const OTHER_KINDS: &[&str] = &[
     "serviceaccounts",
     "roles.",
     "rolebindings.",
-    // What Roles of charts may give.
-    "endpoints",
-    "endpointslices.",
     // Data operations, and what they run.
     "databackups",
     "dataloads",

@@ -56,6 +56,9 @@ pub struct Policy {
     /// `StatefulSet`; with its group what it has not, such as
     /// `ServiceMonitor.monitoring.coreos.com`.
     pub kinds: BTreeSet<String>,
+    /// Objects that may be removed although charts may not install them, by their kinds as in a grant
+    /// and their names: those that an earlier chart of somebody else's has left.
+    pub removable: BTreeSet<(String, String)>,
     /// What Roles may give beyond what the pods of a cache system need as a rule: `secrets:get`,
     /// `deployments.apps:patch`.
     pub rbac: BTreeSet<String>,
@@ -262,6 +265,12 @@ impl Policy {
     /// Whether objects of this kind may be installed, and removed again.
     pub(crate) fn grants(&self, group: &str, kind: &str) -> bool {
         !kinds::is_cluster_scoped(group, kind) && self.kinds.contains(&kinds::grant(group, kind))
+    }
+
+    /// Whether an object of a release may be removed.
+    pub(crate) fn removes(&self, group: &str, kind: &str, name: &str) -> bool {
+        let is_left = || (kinds::grant(group, kind), name.to_owned());
+        self.grants(group, kind) || (!kinds::is_cluster_scoped(group, kind) && self.removable.contains(&is_left()))
     }
 }
 

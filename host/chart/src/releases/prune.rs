@@ -73,8 +73,8 @@ pub async fn same(
     deleted.or_another().map(drop).map_err(ReleaseError::kube(attempt))
 }
 
-/// What the policy lets a chart install, and therefore remove: a record is an object that others
-/// can write, and must not make Wasser delete whatever it names.
+/// What the policy lets a chart install, and therefore remove, and what an earlier chart has left: a
+/// record is an object that others can write, and must not make Wasser delete whatever it names.
 fn ours<'a>(
     policy: &Policy,
     references: impl IntoIterator<Item = &'a Reference>,
@@ -85,7 +85,7 @@ fn ours<'a>(
             .as_deref()
             .is_none_or(|namespace| namespace.is_empty() || namespace == policy.namespace);
         let plain = names::is_plain(&reference.name) && names::is_plain(&reference.gvk.version);
-        let ours = near && plain && policy.grants(&reference.gvk.group, &reference.gvk.kind);
+        let ours = near && plain && policy.removes(&reference.gvk.group, &reference.gvk.kind, &reference.name);
         if !ours {
             tracing::warn!(
                 object = reference.describe(&policy.namespace),
@@ -106,6 +106,9 @@ mod tests {
         let policy = Policy {
             namespace: "ns".to_owned(),
             kinds: ["ConfigMap", "StatefulSet"].map(str::to_owned).into(),
+            removable: ["ServiceAccount", "Role", "ClusterRole.rbac.authorization.k8s.io"]
+                .map(|kind| (kind.to_owned(), "left".to_owned()))
+                .into(),
             ..Policy::default()
         };
         let references = parse(
@@ -114,12 +117,17 @@ mod tests {
              {apiVersion: v1, kind: Secret, metadata: {name: not-granted}}\n---\n\
              {apiVersion: v1, kind: Namespace, metadata: {name: ns}}\n---\n\
              {apiVersion: v1, kind: ConfigMap, metadata: {name: ../../x/configmaps/path}}\n---\n\
+             {apiVersion: v1, kind: ServiceAccount, metadata: {name: left}}\n---\n\
+             {apiVersion: v1, kind: ServiceAccount, metadata: {name: other}}\n---\n\
+             {apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: left}}\n---\n\
+             {apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {name: left}}\n---\n\
+             {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: left}}\n---\n\
              {apiVersion: apps/.., kind: StatefulSet, metadata: {name: version}}\n",
         );
         let references = references.unwrap();
         let chosen: Vec<_> = ours(&policy, &references)
             .map(|reference| reference.name.as_str())
             .collect();
-        assert_eq!(chosen, ["ours"]);
+        assert_eq!(chosen, ["ours", "left", "left"]);
     }
 }

@@ -17,6 +17,10 @@ const PULL_SECRETS: &str = "image-pull-secrets";
 /// the installation.
 const MOUNT_ROOT: &str = "/runtime-mnt";
 
+/// The objects of the account for data loads that some releases of Fluid's have. It may run commands
+/// in pods, so it does not outlive the release.
+const LOADER: [&str; 3] = ["ServiceAccount", "Role", "RoleBinding"];
+
 /// What of a policy comes from the installation and its users.
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings {
@@ -39,9 +43,11 @@ pub fn policy(plugin: &Plugin, identity: &Identity, around: &Surroundings) -> Po
         .map_or("", |(directory, _)| directory);
     // The copy of what a volume is mounted with, by the name that Fluid gives it.
     let copy = std::iter::once(format!("{}-{}-publish-secret", identity.name, identity.runtime_type));
+    let loader = |kind: &str| (kind.to_owned(), format!("{}-loader", identity.name));
     Policy {
         namespace: identity.namespace.clone(),
         kinds: plugin.grants.kinds.clone(),
+        removable: LOADER.into_iter().map(loader).collect(),
         rbac: plugin.grants.rbac.clone(),
         powers: Powers {
             host_paths: below_mount_root(&plugin.grants.host_paths, identity, mount),

@@ -11,6 +11,14 @@ use crate::in_process::scene::OPERATOR;
 const NOTE: &str = "wasser.fluid.io/adopted";
 const UPGRADED: &str = "RuntimeUpgraded";
 
+/// The accounts that Fluid gives to releases for data loads.
+pub(super) fn loaders(server: &ApiServer) -> Vec<String> {
+    let kinds = ["ServiceAccount", "Role", "RoleBinding"].into_iter();
+    let objects = kinds.flat_map(|kind| server.objects(kind, "default"));
+    let names = objects.filter_map(|object| Some(object["metadata"]["name"].as_str()?.to_owned()));
+    names.filter(|name| name.ends_with("-loader")).collect()
+}
+
 impl Cluster {
     /// Whether the release is still Fluid's.
     fn is_kept(&self) -> bool {
@@ -106,6 +114,7 @@ async fn a_changed_runtime_is_upgraded_once(#[case] file: usize, #[case] pointer
     );
     assert_eq!(selectors_of(cluster.server(), &selectors), selectors);
     assert_eq!(pods(cluster.server()), lives, "no pod came or went");
+    assert_eq!(loaders(cluster.server()), Vec::<String>::new());
 }
 
 fn selectors(server: &ApiServer) -> Vec<(String, Value)> {

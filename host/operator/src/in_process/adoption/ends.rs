@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use wasser_oci::Registry as OciRegistry;
 use wasser_test_api_server::{ApiServer, Effect, Failure, Fault, Verb};
 
+use super::changes::loaders;
 use super::{ALLUXIO, Cluster, Driver, EFC, JINDO, JUICEFS, Left, THIN, VINEYARD, events, pods};
 use crate::cli::adopt::Looking;
 use crate::in_process::scene::{OPERATOR, plugins, renderer};
@@ -21,6 +22,7 @@ async fn a_deletion_leaves_nothing(
     #[values(Driver::ConfigMap, Driver::Secret)] driver: Driver,
 ) {
     let cluster = Cluster::with(file, driver, |left| left).await;
+    assert_eq!(loaders(cluster.server()).len(), if file == JUICEFS { 3 } else { 0 });
     let _operator = cluster.start().await;
     let (name, kind) = (cluster.left.name.clone(), cluster.left.kind.clone());
     let deleted = if of_dataset { "Dataset" } else { kind.as_str() };
@@ -45,6 +47,7 @@ async fn a_deletion_leaves_nothing(
         });
         assert_eq!(left.count(), 0, "{kind}: {}", cluster.server().situation());
     }
+    assert_eq!(loaders(cluster.server()), Vec::<String>::new());
     let labels = cluster.server().object("Node", "", "node-b").unwrap()["metadata"]["labels"].to_string();
     assert!(!labels.contains(&id), "{labels}");
     if !of_dataset {

@@ -79,7 +79,12 @@ impl Left {
         }
         for other in self.case["others"].as_array().into_iter().flatten() {
             let (kind, name) = other.as_str().unwrap().split_once(' ').unwrap();
-            let mut object = self.object("v1", kind, name, "master");
+            let of_roles = kind.starts_with("Role");
+            let version = if of_roles { "rbac.authorization.k8s.io/v1" } else { "v1" };
+            let mut object = self.object(version, kind, name, "master");
+            if kind == "RoleBinding" {
+                object["roleRef"] = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name});
+            }
             if kind == "Service" {
                 object["spec"] = json!({"clusterIP": "None", "ports": [{"name": "rpc", "port": 22189}],
                     "selector": {"role": "master", "release": self.name}});
