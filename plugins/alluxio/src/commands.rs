@@ -55,27 +55,22 @@ pub fn bring_about(
             attempts.note_unmounted(path);
         }
     }
-    let mut wanted: Vec<(&String, &Entry)> = mounts.table.iter().collect();
-    wanted.sort_by_key(|(path, _)| attempts.has_failed(path));
-    for (path, entry) in wanted {
-        let mounted = table.paths.contains(path) && !going.contains(&path);
-        // Which values it was mounted with, nobody knows.
-        if mounted && entry.secrets.is_empty() {
-            continue;
-        }
-        let what = if mounted { "updating" } else { "mounting" };
-        match command(host, path, entry, mounted) {
-            Ok(words) => {
-                if run.attempt(what, path, &words, !entry.secrets.is_empty()) && !mounted {
-                    attempts.note_mounted(path, &entry.line(path));
-                    // What was cached of it is gone: not twice, should this be the last command that
-                    // there is time for.
-                    if going.contains(&path) {
-                        attempts.keep(host)?;
-                    }
+    for last in [false, true] {
+        for (path, entry) in &mounts.table {
+            let mounted = table.paths.contains(path) && !going.contains(&path);
+            // Which values it was mounted with, nobody knows.
+            if attempts.has_failed(path) != last || mounted && entry.secrets.is_empty() {
+                continue;
+            }
+            let line = entry.line(path);
+            if run.bring_about(path, entry, mounted) && !mounted {
+                attempts.note_mounted(path, &line);
+                // What was cached of it is gone: not twice, should this be the last command that
+                // there is time for.
+                if going.contains(&path) {
+                    attempts.keep(host)?;
                 }
             }
-            Err(error) => run.failures.push(format!("{what} {path}: {error}")),
         }
     }
     if run.failures.is_empty() {
@@ -105,6 +100,20 @@ impl<'a, H: Host> Run<'a, H> {
             failures: Vec::new(),
             in_vain: Vec::new(),
             unanswered: 0,
+        }
+    }
+
+    /// Mounts a data source, or gives new values to one that is mounted. Returns false if it was
+    /// refused: Alluxio may go on with a command that nobody waits for.
+    fn bring_about(&mut self, path: &str, entry: &Entry, mounted: bool) -> bool {
+        let what = if mounted { "updating" } else { "mounting" };
+        let unanswered = self.unanswered;
+        match command(self.host, path, entry, mounted) {
+            Ok(words) => self.attempt(what, path, &words, !entry.secrets.is_empty()) || self.unanswered > unanswered,
+            Err(error) => {
+                self.failures.push(format!("{what} {path}: {error}"));
+                false
+            }
         }
     }
 

@@ -41,16 +41,17 @@ pub fn bring_about(ctx: &Context<Spec>, host: &impl Host, change: Option<&UfsCha
             attempts.note_unmounted(path);
         }
     }
-    let mut missing: Vec<&(String, String)> = sources.mounts.iter().collect();
-    missing.retain(|(path, _)| !there.contains(path));
-    missing.sort_by_key(|(path, _)| attempts.has_failed(path));
     let mut failures = Failures::default();
-    for (path, target) in missing {
-        if failures.leave_time_for(path, target) && failures.keep(path, target, mount(host, &pod, path, target)) {
-            attempts.note_mounted(path, target);
-            // What was cached of it is gone: not twice, should there be no time for the rest.
-            if going.contains(path) {
-                attempts.keep(host)?;
+    for last in [false, true] {
+        let now = |path: &String| !there.contains(path) && attempts.has_failed(path) == last;
+        let missing: Vec<&(String, String)> = sources.mounts.iter().filter(|(path, _)| now(path)).collect();
+        for (path, target) in missing {
+            if failures.leave_time_for(path, target) && failures.keep(path, target, mount(host, &pod, path, target)) {
+                attempts.note_mounted(path, target);
+                // What was cached of it is gone: not twice, should there be no time for the rest.
+                if going.contains(path) {
+                    attempts.keep(host)?;
+                }
             }
         }
     }
@@ -84,13 +85,14 @@ impl Failures {
         has_time
     }
 
-    /// Keeps the outcome of a mount, and reports whether it is well.
+    /// Keeps the outcome of a mount, and returns false if it was refused: the master may go on with
+    /// one that nobody waits for.
     fn keep(&mut self, path: &str, target: &str, outcome: std::result::Result<(), HostError>) -> bool {
         let Err(error) = outcome else { return true };
         self.unanswered += usize::from(error == HostError::Timeout);
         self.messages.push(format!("{target} at {path}: {error}"));
         self.in_vain.push(path.to_owned());
-        false
+        error == HostError::Timeout
     }
 
     /// Describes them, and why the cache sets are not as they should be.

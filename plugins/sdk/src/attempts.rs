@@ -1,9 +1,7 @@
 //! What came of the attempts to make the mounts those of the Dataset, while none has succeeded.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
-
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use crate::{Context, Host, HostError, Result};
 
@@ -18,20 +16,15 @@ const KEY: &str = "attempts";
 /// nothing.
 #[derive(Debug, Default)]
 pub struct Attempts {
-    now: Kept,
-    written: Kept,
-    version: Option<String>,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-struct Kept {
     /// The time of the last change of the mounts that has succeeded; empty before the first one.
     since: String,
     /// Digests of what paths were mounted as.
     mounted: BTreeMap<String, String>,
     /// Paths whose mounts have failed.
-    failed: BTreeSet<String>,
+    failed: Vec<String>,
+    /// What is kept of them, and its version.
+    kept: String,
+    version: Option<String>,
 }
 
 impl Attempts {
@@ -44,25 +37,36 @@ impl Attempts {
             Err(HostError::Pending) => return Err(HostError::Pending.into()),
             other => other.ok().flatten(),
         };
-        let written: Kept = entry
-            .as_ref()
-            .and_then(|entry| serde_json::from_slice(&entry.value).ok())
-            .unwrap_or_default();
-        let since = ctx.mount_time().unwrap_or_default();
-        let now = match written.since == since {
-            true => written.clone(),
-            false => Kept {
-                since: since.to_owned(),
-                ..Kept::default()
-            },
+        let mut attempts = Self {
+            since: ctx.mount_time().unwrap_or_default().to_owned(),
+            ..Self::default()
         };
-        let version = entry.map(|entry| entry.version);
-        Ok(Self { now, written, version })
+        if let Some(entry) = entry {
+            attempts.kept = String::from_utf8_lossy(&entry.value).into_owned();
+            attempts.version = Some(entry.version);
+            attempts.parse();
+        }
+        Ok(attempts)
+    }
+
+    /// Reads what is kept, if it is of the same time.
+    fn parse(&mut self) {
+        let mut lines = self.kept.lines();
+        if lines.next() != Some(&self.since) {
+            return;
+        }
+        for line in lines {
+            match line.split_once(' ') {
+                Some(("", path)) => self.failed.push(path.to_owned()),
+                Some((digest, path)) => drop(self.mounted.insert(path.to_owned(), digest.to_owned())),
+                None => {}
+            }
+        }
     }
 
     /// Returns whether one of them has mounted `path` as `wanted`; `None` if none has mounted it.
-    pub fn has_mounted(&self, path: &str, wanted: &impl Hash) -> Option<bool> {
-        self.now.mounted.get(path).map(|mounted| *mounted == digest(wanted))
+    pub fn has_mounted(&self, path: &str, wanted: &str) -> Option<bool> {
+        self.mounted.get(path).map(|mounted| *mounted == digest(wanted))
     }
 
     /// Returns whether `path`, or a path above it, has failed in the last one.
@@ -71,22 +75,22 @@ impl Attempts {
             let rest = path.strip_prefix(failed.as_str());
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        self.now.failed.iter().any(above)
+        self.failed.iter().any(above)
     }
 
-    /// Notes that `path` is mounted as `wanted` now.
-    pub fn note_mounted(&mut self, path: &str, wanted: &impl Hash) {
-        self.now.mounted.insert(path.to_owned(), digest(wanted));
+    /// Notes that `path` is mounted as `wanted` now. Neither has a line break.
+    pub fn note_mounted(&mut self, path: &str, wanted: &str) {
+        self.mounted.insert(path.to_owned(), digest(wanted));
     }
 
     /// Notes that `path` is not mounted any more.
     pub fn note_unmounted(&mut self, path: &str) {
-        self.now.mounted.remove(path);
+        self.mounted.remove(path);
     }
 
     /// Notes which paths have failed in this one.
-    pub fn note_failed(&mut self, paths: impl IntoIterator<Item = String>) {
-        self.now.failed = paths.into_iter().collect();
+    pub fn note_failed(&mut self, paths: Vec<String>) {
+        self.failed = paths;
     }
 
     /// Keeps what is noted for the next attempt. A method that is called again after a command
@@ -95,27 +99,29 @@ impl Attempts {
     /// # Errors
     /// Only if the method has to wait for the result of a command.
     pub fn keep(&mut self, host: &impl Host) -> Result<()> {
-        if self.now == self.written {
+        let mut text = format!("{}\n", self.since);
+        for (path, digest) in &self.mounted {
+            let _ = writeln!(text, "{digest} {path}");
+        }
+        for path in &self.failed {
+            let _ = writeln!(text, " {path}");
+        }
+        if text == self.kept {
             return Ok(());
         }
-        let value = serde_json::to_vec(&self.now).unwrap_or_default();
-        match host.set_state(KEY, &value, self.version.as_deref()) {
+        match host.set_state(KEY, text.as_bytes(), self.version.as_deref()) {
             Err(HostError::Pending) => return Err(HostError::Pending.into()),
             Err(_) => {}
-            Ok(version) => {
-                self.version = Some(version);
-                self.written = self.now.clone();
-            }
+            Ok(version) => (self.kept, self.version) = (text, Some(version)),
         }
         Ok(())
     }
 }
 
-/// Another version of the hash would only make a mount that is right be made again.
-fn digest(what: &impl Hash) -> String {
-    let mut hasher = DefaultHasher::new();
-    what.hash(&mut hasher);
-    format!("{:016x}", hasher.finish())
+/// FNV-1a: a mount that is taken for another one is made again, and nothing else comes of it.
+fn digest(text: &str) -> String {
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    format!("{:016x}", text.bytes().fold(0xcbf2_9ce4_8422_2325, step))
 }
 
 #[cfg(test)]
@@ -134,40 +140,40 @@ mod tests {
     fn the_next_attempt_knows_until_one_has_succeeded() {
         let host = FakeHost::new();
         let mut first = Attempts::read(&at(None), &host).unwrap();
-        assert_eq!(first.has_mounted("/a", &"s3://a"), None);
-        first.note_mounted("/a", &"s3://a");
-        first.note_failed(["/b".to_owned()]);
+        assert_eq!(first.has_mounted("/a", "s3://a"), None);
+        first.note_mounted("/a", "s3://a");
+        first.note_failed(vec!["/b".to_owned()]);
         first.keep(&host).unwrap();
         first.keep(&host).unwrap();
 
         let mut next = Attempts::read(&at(None), &host).unwrap();
-        assert_eq!(next.has_mounted("/a", &"s3://a"), Some(true));
-        assert_eq!(next.has_mounted("/a", &"s3://other"), Some(false));
+        assert_eq!(next.has_mounted("/a", "s3://a"), Some(true));
+        assert_eq!(next.has_mounted("/a", "s3://other"), Some(false));
         assert!(next.has_failed("/b") && next.has_failed("/b/below") && !next.has_failed("/bb"));
         next.note_unmounted("/a");
-        next.note_failed([]);
+        next.note_failed(Vec::new());
         next.keep(&host).unwrap();
         assert_eq!(
-            Attempts::read(&at(None), &host).unwrap().has_mounted("/a", &"s3://a"),
+            Attempts::read(&at(None), &host).unwrap().has_mounted("/a", "s3://a"),
             None
         );
 
-        next.note_mounted("/a", &"s3://a");
+        next.note_mounted("/a", "s3://a");
         next.keep(&host).unwrap();
         let after = Attempts::read(&at(Some("2026-01-01T00:00:00Z")), &host).unwrap();
-        assert_eq!(after.has_mounted("/a", &"s3://a"), None);
+        assert_eq!(after.has_mounted("/a", "s3://a"), None);
     }
 
     #[test]
     fn what_cannot_be_kept_is_not_known() {
         let host = FakeHost::new();
-        host.set_state(KEY, b"not JSON", None).unwrap();
+        host.set_state(KEY, b"\xff", None).unwrap();
         let mut attempts = Attempts::read(&at(None), &host).unwrap();
-        attempts.note_mounted("/a", &"s3://a");
+        attempts.note_mounted("/a", "s3://a");
         host.remove_state(KEY, "v1").unwrap();
         attempts.keep(&host).unwrap();
         assert_eq!(
-            Attempts::read(&at(None), &host).unwrap().has_mounted("/a", &"s3://a"),
+            Attempts::read(&at(None), &host).unwrap().has_mounted("/a", "s3://a"),
             None
         );
     }
