@@ -10,6 +10,9 @@ use wit_component::ComponentEncoder;
 /// Where a component carries its CRDs, as gzipped JSON, one per line. `wasser plugin crd` reads it.
 const CRD_SECTION: &str = "wasser:crd";
 
+/// Where an encoder writes the names of a component's parts.
+const NAMES_SECTION: &str = "component-name";
+
 /// How a component begins; a core module has another version.
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
@@ -23,17 +26,38 @@ pub fn encode(code: &[u8], crds: &[u8]) -> Result<Vec<u8>> {
         );
         code.to_vec()
     } else {
-        ComponentEncoder::default()
+        let encoded = ComponentEncoder::default()
             .module(code)
             .context("the module is not one of the world wasser:runtime")?
             .validate(true)
             .encode()
-            .context("the module does not fit the world wasser:runtime")?
+            .context("the module does not fit the world wasser:runtime")?;
+        without_names(&encoded)?
     };
     let mut packed = GzBuilder::new().mtime(0).write(Vec::new(), Compression::best());
     packed.write_all(crds)?;
     append_section(&mut component, CRD_SECTION, &packed.finish()?)?;
     Ok(component)
+}
+
+/// Returns a component without the names of its parts. They are for people who read binaries, and a
+/// package has to fit a ConfigMap.
+fn without_names(component: &[u8]) -> Result<Vec<u8>> {
+    let mut kept = component.to_vec();
+    for payload in Parser::new(0).parse_all(component) {
+        if let Payload::CustomSection(section) = payload.context("reading the component")?
+            && section.name() == NAMES_SECTION
+        {
+            let (start, end) = (section.range().start, section.range().end);
+            let (start, end) = (usize::try_from(start)?, usize::try_from(end)?);
+            let mut length = Vec::new();
+            push_length(&mut length, end.saturating_sub(start))?;
+            // The id of the section and its length are before the content.
+            kept.drain(start.saturating_sub(length.len() + 1)..end);
+            break;
+        }
+    }
+    Ok(kept)
 }
 
 /// Returns whether a component has a custom section of this name.
@@ -82,6 +106,18 @@ mod tests {
         assert!(packed.starts_with(COMPONENT) && packed.len() > COMPONENT.len());
         let again = encode(&packed, b"{}\n").unwrap_err().to_string();
         assert!(again.contains("carries CRDs already; give the one"), "{again}");
+    }
+
+    #[test]
+    fn names_of_parts_are_left_out() {
+        let mut component = COMPONENT.to_vec();
+        append_section(&mut component, "producers", b"one").unwrap();
+        let mut named = component.clone();
+        append_section(&mut named, NAMES_SECTION, &[7; 300]).unwrap();
+        append_section(&mut component, "last", b"x").unwrap();
+        append_section(&mut named, "last", b"x").unwrap();
+        assert_eq!(without_names(&named).unwrap(), component);
+        assert_eq!(without_names(&component).unwrap(), component);
     }
 
     #[test]
