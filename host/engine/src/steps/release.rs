@@ -29,8 +29,11 @@ impl Request {
             None => {}
         }
         let (namespace, name) = (&self.identity.namespace, &self.identity.name);
-        let found = if self.shared.caches.has_record(namespace, name) {
-            let only = self.shared.caches.only_record(namespace, name);
+        // What was set up has a record. Where the watch shows none, it is late or there is none by now,
+        // and an installation would change what Fluid has installed.
+        let is_shown = self.shared.caches.has_record(namespace, name);
+        let found = if is_shown || self.is_set_up() {
+            let only = self.shared.caches.only_record(namespace, name).filter(|_| is_shown);
             let found = self.shared.releases.find(name, &self.policy(), only.as_ref()).await;
             found.map_err(|source| self.release_failed(source))?
         } else {
