@@ -223,11 +223,18 @@ async fn a_claim_that_is_not_bound_is_waited_for() {
         _ => object,
     })
     .await;
-    let shown = operator.condition("photos", "NotReady").await;
-    assert!(
-        shown.contains("mounts[0].mountPoint") && shown.contains(&format!("{namespace}/slow is not bound yet")),
-        "{shown}"
-    );
+    // The watch of profiles may be late, which is said first.
+    let unbound = format!("{namespace}/slow is not bound yet");
+    let waits = |dataset: &DynamicObject| {
+        let conditions = dataset.data["status"]["conditions"].as_array()?;
+        let mut messages = conditions.iter().filter_map(|condition| condition["message"].as_str());
+        messages
+            .any(|shown| shown.contains("mounts[0].mountPoint") && shown.contains(&unbound))
+            .then_some(())
+    };
+    operator
+        .object(API, "Dataset", "photos", "it waits for the claim", waits)
+        .await;
     let volume = json!({
         "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": format!("{namespace}-slow")},
         "spec": {
