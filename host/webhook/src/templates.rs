@@ -4,16 +4,14 @@
 //! one has none, as some that Fluid has installed, all of the namespace are looked through, a few at
 //! a time. Pods that are created together ask the same, so they share a look.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 use k8s_openapi::api::apps::v1::DaemonSet;
 use kube::api::ListParams;
 use kube::{Api, Client};
 use serde_json::Value;
-use tokio::sync::{Mutex, Semaphore};
 use wasser_api::labels;
+use wasser_share::Looks;
 
 use crate::lookup::{LookupError, failed};
 use crate::sidecar;
@@ -38,24 +36,11 @@ pub struct Wanted {
 
 /// Shared looks at the templates of clients.
 #[derive(Debug)]
-pub struct Templates {
-    looks: parking_lot::Mutex<HashMap<Wanted, Arc<Mutex<Option<Look>>>>>,
-    turns: Semaphore,
-}
-
-/// What was seen, by whoever asked before `began`.
-#[derive(Debug)]
-struct Look {
-    began: Instant,
-    found: Option<Arc<Value>>,
-}
+pub struct Templates(Looks<Wanted, Option<Arc<Value>>>);
 
 impl Default for Templates {
     fn default() -> Self {
-        Self {
-            looks: parking_lot::Mutex::default(),
-            turns: Semaphore::new(LOOKS),
-        }
+        Self(Looks::at_most(LOOKS))
     }
 }
 
@@ -63,26 +48,8 @@ impl Templates {
     /// The template that comes nearest to the path, as of some time after this was called; none if
     /// all lead elsewhere.
     pub async fn of(&self, client: &Client, wanted: &Wanted) -> Result<Option<Arc<Value>>, LookupError> {
-        let asked = Instant::now();
-        let shared = {
-            let mut looks = self.looks.lock();
-            // One that nobody asks for any more is dropped with the next question.
-            looks.retain(|known, look| known == wanted || Arc::strong_count(look) > 1);
-            looks.entry(wanted.clone()).or_default().clone()
-        };
-        let mut look = shared.lock().await;
-        if let Some(look) = look.as_ref().filter(|look| look.began >= asked) {
-            return Ok(look.found.clone());
-        }
-        // The semaphore is never closed.
-        let _turn = self.turns.acquire().await;
-        let began = Instant::now();
-        let found = find(client, wanted).await?.map(Arc::new);
-        *look = Some(Look {
-            began,
-            found: found.clone(),
-        });
-        Ok(found)
+        let look = async { Ok(find(client, wanted).await?.map(Arc::new)) };
+        self.0.of(wanted, look).await
     }
 }
 

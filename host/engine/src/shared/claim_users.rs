@@ -7,13 +7,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Instant;
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
-use tokio::sync::Mutex;
 use wasser_api::labels;
+use wasser_share::Looks;
 
 use crate::error::EngineError;
 
@@ -29,38 +28,14 @@ type Claims = Arc<HashMap<String, Vec<String>>>;
 /// Shared looks at the pods of namespaces.
 #[derive(Default)]
 pub struct ClaimUsers {
-    namespaces: parking_lot::Mutex<HashMap<String, Arc<Mutex<Option<Look>>>>>,
-}
-
-/// What was seen, by whoever asked before `began`.
-struct Look {
-    began: Instant,
-    claims: Claims,
+    namespaces: Looks<String, Claims>,
 }
 
 impl ClaimUsers {
     /// The active pods that use a claim, as of some time after this was called.
     pub async fn of(&self, client: &Client, namespace: &str, claim: &str) -> Result<Vec<String>, EngineError> {
-        let asked = Instant::now();
-        let shared = {
-            let mut namespaces = self.namespaces.lock();
-            // A namespace that nobody asks about any more is dropped with the next question.
-            namespaces.retain(|known, look| known == namespace || Arc::strong_count(look) > 1);
-            namespaces.entry(namespace.to_owned()).or_default().clone()
-        };
-        let mut look = shared.lock().await;
-        let claims = match look.as_ref().filter(|look| look.began >= asked) {
-            Some(look) => look.claims.clone(),
-            None => {
-                let began = Instant::now();
-                let claims = list(client, namespace).await?;
-                *look = Some(Look {
-                    began,
-                    claims: claims.clone(),
-                });
-                claims
-            }
-        };
+        let namespace = namespace.to_owned();
+        let claims = self.namespaces.of(&namespace, list(client, &namespace)).await?;
         Ok(claims.get(claim).cloned().unwrap_or_default())
     }
 }
