@@ -76,12 +76,18 @@ pub fn within_label(name: &str) -> String {
     if name.len() <= MAX_LENGTH {
         return name.to_owned();
     }
-    let digest = format!("-{:016x}", fnv1a(name));
+    let digest = format!("-{}", digest(name));
     let kept: String = name.chars().take(MAX_LENGTH - digest.len()).collect();
     kept.trim_end_matches('-').to_owned() + &digest
 }
 
-/// The digest FNV-1a of 64 bits, which stays the same from build to build.
+/// A digest of 16 characters that stays the same from build to build. It tells texts apart, but not
+/// those of somebody who wants two to be taken for one.
+pub fn digest(text: &str) -> String {
+    format!("{:016x}", fnv1a(text))
+}
+
+/// The digest FNV-1a of 64 bits.
 fn fnv1a(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |digest, byte| {
         (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use wasser_api::names::digest;
+
 use crate::{Context, Host, HostError, Result};
 
 /// The key of the state that has them.
@@ -116,12 +118,6 @@ impl Attempts {
         }
         Ok(())
     }
-}
-
-/// FNV-1a: a mount that is taken for another one is made again, and nothing else comes of it.
-fn digest(text: &str) -> String {
-    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    format!("{:016x}", text.bytes().fold(0xcbf2_9ce4_8422_2325, step))
 }
 
 #[cfg(test)]
