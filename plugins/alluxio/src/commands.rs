@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wasser_sdk::{Attempts, Command, Context, Error, Host, HostError, Pod, Result, Said};
+use wasser_sdk::{Attempts, Command, Context, Error, Failures, Host, HostError, Pod, Result, Said};
 
 use crate::input::Spec;
 use crate::mounts::{Entry, Mounts};
@@ -17,9 +17,6 @@ const BY_INPUT: [&str; 3] = [
 ];
 /// How long each of them can take: a data source that hangs must not keep the others away.
 const EACH: Duration = Duration::from_secs(20);
-/// The number of commands without an answer after which there is no time for more: the host limits
-/// them all together.
-const UNANSWERED: usize = 2;
 
 /// Makes the mounts of a master those of `mounts`, one by one. One that fails does not keep the
 /// others from being tried, and is tried last the next time. One that is there otherwise is
@@ -34,7 +31,11 @@ pub fn bring_about(
 ) -> Result<()> {
     let mut attempts = Attempts::read(ctx, host)?;
     let table = MountTable::parse(&host.run(&pod.name, &["alluxio", "fs", "mount"], EACH)?);
-    let mut run = Run::of(host, pod);
+    let mut run = Run {
+        host,
+        pod,
+        failures: Failures::default(),
+    };
     let stays = |path: &String| {
         let wanted = mounts.table.get(path);
         wanted.is_some_and(|entry| {
@@ -46,12 +47,7 @@ pub fn bring_about(
     let going = table.paths.iter().rev().filter(|path| *path != "/" && !stays(path));
     let going: Vec<&String> = going.collect();
     for path in &going {
-        if run.attempt(
-            "unmounting",
-            path,
-            &["fs".into(), "unmount".into(), path.to_string()],
-            false,
-        ) {
+        if run.unmount(path) {
             attempts.note_unmounted(path);
         }
     }
@@ -73,76 +69,68 @@ pub fn bring_about(
             }
         }
     }
-    if run.failures.is_empty() {
+    let Failures { messages, in_vain, .. } = run.failures;
+    if messages.is_empty() {
         return Ok(());
     }
-    attempts.note_failed(run.in_vain);
+    attempts.note_failed(in_vain);
     attempts.keep(host)?;
-    Err(Error::failed(run.failures.join("; ")))
+    Err(Error::failed(messages.join("; ")))
 }
 
 /// Commands about mounts in the pod of a master.
 struct Run<'a, H> {
     host: &'a H,
     pod: &'a Pod,
-    /// What went wrong, for people.
-    failures: Vec<String>,
-    /// The paths of commands that were tried in vain.
-    in_vain: Vec<String>,
-    unanswered: usize,
+    failures: Failures,
 }
 
-impl<'a, H: Host> Run<'a, H> {
-    fn of(host: &'a H, pod: &'a Pod) -> Self {
-        Self {
-            host,
-            pod,
-            failures: Vec::new(),
-            in_vain: Vec::new(),
-            unanswered: 0,
+impl<H: Host> Run<'_, H> {
+    /// Unmounts a path, and returns whether it is gone.
+    fn unmount(&mut self, path: &str) -> bool {
+        let what = format!("unmounting {path}");
+        if !self.failures.leave_time_for(&what) {
+            return false;
         }
+        let outcome = self.ask(&["fs", "unmount", path].map(str::to_owned), false);
+        let is_gone = outcome.is_ok();
+        self.failures.keep(&what, path, outcome);
+        is_gone
     }
 
     /// Mounts a data source, or gives new values to one that is mounted. Returns false if it was
-    /// refused: Alluxio may go on with a command that nobody waits for.
+    /// refused, or there was no time for it.
     fn bring_about(&mut self, path: &str, entry: &Entry, mounted: bool) -> bool {
-        let what = if mounted { "updating" } else { "mounting" };
-        let unanswered = self.unanswered;
-        match command(self.host, path, entry, mounted) {
-            Ok(words) => self.attempt(what, path, &words, !entry.secrets.is_empty()) || self.unanswered > unanswered,
+        let what = format!("{} {path}", if mounted { "updating" } else { "mounting" });
+        let words = match command(self.host, path, entry, mounted) {
+            Ok(words) => words,
             Err(error) => {
-                self.failures.push(format!("{what} {path}: {error}"));
-                false
+                self.failures.messages.push(format!("{what}: {error}"));
+                return false;
             }
+        };
+        self.failures.leave_time_for(&what) && {
+            let outcome = self.ask(&words, !entry.secrets.is_empty());
+            self.failures.keep(&what, path, outcome)
         }
     }
 
-    /// Runs a command of Alluxio about `path`, and returns whether it has succeeded.
-    fn attempt(&mut self, what: &str, path: &str, words: &[String], secret: bool) -> bool {
-        if self.unanswered >= UNANSWERED {
-            let why = "there was no time left, and it is tried first the next time";
-            self.failures.push(format!("{what} {path}: {why}"));
-            return false;
+    /// Runs a command of Alluxio.
+    fn ask(&self, words: &[String], secret: bool) -> std::result::Result<(), HostError> {
+        let said = if secret {
+            self.ask_by_input(words)?
+        } else {
+            let words = words.iter().map(String::as_str);
+            let argv: Vec<&str> = ["alluxio"].into_iter().chain(words).collect();
+            self.host.ask(&self.pod.name, &argv, EACH)?
+        };
+        match said.code {
+            0 => Ok(()),
+            _ => Err(HostError::Failed(reports::reasons(&format!(
+                "{}\n{}",
+                said.stdout, said.stderr
+            )))),
         }
-        let said = match secret {
-            true => self.ask_by_input(words),
-            false => {
-                let words = words.iter().map(String::as_str);
-                let argv: Vec<&str> = ["alluxio"].into_iter().chain(words).collect();
-                self.host.ask(&self.pod.name, &argv, EACH)
-            }
-        };
-        let why = match said {
-            Ok(output) if output.code == 0 => return true,
-            Ok(output) => reports::reasons(&format!("{}\n{}", output.stdout, output.stderr)),
-            Err(error) => {
-                self.unanswered += usize::from(error == HostError::Timeout);
-                error.to_string()
-            }
-        };
-        self.failures.push(format!("{what} {path}: {why}"));
-        self.in_vain.push(path.to_owned());
-        false
     }
 
     fn ask_by_input(&self, words: &[String]) -> std::result::Result<Said, HostError> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wasser_sdk::{Attempts, Command, Context, Error, Host, HostError, Result, Severity, UfsChange};
+use wasser_sdk::{Attempts, Command, Context, Error, Failures, Host, HostError, Result, Severity, UfsChange};
 
 use crate::cache_sets;
 use crate::cli::{SHORT, master};
@@ -21,9 +21,6 @@ const REFRESH: [&str; 3] = [
 ];
 /// How long a mount can take: a data source that hangs must not keep the others away.
 const EACH: Duration = Duration::from_secs(8);
-/// The number of mounts without an answer after which there is no time for more: the host limits
-/// all commands together.
-const UNANSWERED: usize = 2;
 
 /// Makes the mounts of the master those of the Dataset, which differ from what it shows by
 /// `change`; `None` before it shows any. A mount that fails does not keep the others from being
@@ -46,7 +43,8 @@ pub fn bring_about(ctx: &Context<Spec>, host: &impl Host, change: Option<&UfsCha
         let now = |path: &String| !there.contains(path) && attempts.has_failed(path) == last;
         let missing: Vec<&(String, String)> = sources.mounts.iter().filter(|(path, _)| now(path)).collect();
         for (path, target) in missing {
-            if failures.leave_time_for(path, target) && failures.keep(path, target, mount(host, &pod, path, target)) {
+            let what = format!("{target} at {path}");
+            if failures.leave_time_for(&what) && failures.keep(&what, path, mount(host, &pod, path, target)) {
                 attempts.note_mounted(path, target);
                 // What was cached of it is gone: not twice, should there be no time for the rest.
                 if going.contains(path) {
@@ -56,7 +54,7 @@ pub fn bring_about(ctx: &Context<Spec>, host: &impl Host, change: Option<&UfsCha
         }
     }
     let sets = give_cache_sets(host, &pod, &sources, change.is_some(), &mut attempts);
-    let Some(why) = failures.describe(&pod, sets.err()) else {
+    let Some(why) = describe(&failures, &pod, sets.err()) else {
         return Ok(());
     };
     attempts.note_failed(failures.in_vain);
@@ -64,46 +62,14 @@ pub fn bring_about(ctx: &Context<Spec>, host: &impl Host, change: Option<&UfsCha
     Err(Error::failed(why))
 }
 
-/// The mounts that failed.
-#[derive(Default)]
-struct Failures {
-    /// For people.
-    messages: Vec<String>,
-    /// The paths that were tried.
-    in_vain: Vec<String>,
-    unanswered: usize,
-}
-
-impl Failures {
-    /// Reports whether there is time for a mount, and takes it for a failure if there is none.
-    fn leave_time_for(&mut self, path: &str, target: &str) -> bool {
-        let has_time = self.unanswered < UNANSWERED;
-        if !has_time {
-            let why = "there was no time left, and it is tried first the next time";
-            self.messages.push(format!("{target} at {path}: {why}"));
-        }
-        has_time
-    }
-
-    /// Keeps the outcome of a mount, and returns false if it was refused: the master may go on with
-    /// one that nobody waits for.
-    fn keep(&mut self, path: &str, target: &str, outcome: std::result::Result<(), HostError>) -> bool {
-        let Err(error) = outcome else { return true };
-        self.unanswered += usize::from(error == HostError::Timeout);
-        self.messages.push(format!("{target} at {path}: {error}"));
-        self.in_vain.push(path.to_owned());
-        error == HostError::Timeout
-    }
-
-    /// Describes them, and why the cache sets are not as they should be.
-    fn describe(&self, pod: &str, sets: Option<Error>) -> Option<String> {
-        let mounts = (!self.messages.is_empty()).then(|| {
-            let all = self.messages.join("; ");
-            format!("`jindocache -mount` in pod {pod} could not mount {all}")
-        });
-        let all: Vec<String> = mounts.into_iter().chain(sets.map(|error| error.to_string())).collect();
-        (!all.is_empty()).then(|| all.join("; "))
-    }
+/// Describes the mounts that failed, and why the cache sets are not as they should be.
+fn describe(failures: &Failures, pod: &str, sets: Option<Error>) -> Option<String> {
+    let mounts = (!failures.messages.is_empty()).then(|| {
+        let all = failures.messages.join("; ");
+        format!("`jindocache -mount` in pod {pod} could not mount {all}")
+    });
+    let all: Vec<String> = mounts.into_iter().chain(sets.map(|error| error.to_string())).collect();
+    (!all.is_empty()).then(|| all.join("; "))
 }
 
 fn mount(host: &impl Host, pod: &str, path: &str, target: &str) -> std::result::Result<(), HostError> {
