@@ -8,12 +8,15 @@ use crate::input::Spec;
 use crate::mounts::{Entry, Mounts};
 use crate::reports::{self, MountTable};
 
-/// Runs Alluxio with the words that it reads, each with a NUL after it. The API server may log the
-/// arguments of a command, and no Secret belongs there.
-const BY_INPUT: [&str; 3] = [
+/// Runs Alluxio with the words that it reads, as many as its argument says, each with a NUL after it:
+/// not every cluster can end its input. The API server may log the arguments of a command, and no
+/// Secret belongs there.
+const BY_INPUT: [&str; 4] = [
     "bash",
     "-c",
-    "words=(); while IFS= read -r -d '' word; do words+=(\"$word\"); done; exec alluxio \"${words[@]}\"",
+    "words=(); while [ \"${#words[@]}\" -lt \"$1\" ] && IFS= read -r -d '' word; do words+=(\"$word\"); done; \
+     exec alluxio \"${words[@]}\"",
+    "bash",
 ];
 /// How long each of them can take: a data source that hangs must not keep the others away.
 const EACH: Duration = Duration::from_secs(20);
@@ -135,9 +138,11 @@ impl<H: Host> Run<'_, H> {
 
     fn ask_by_input(&self, words: &[String]) -> std::result::Result<Said, HostError> {
         let input: String = words.iter().flat_map(|word| [word.as_str(), "\0"]).collect();
+        let count = words.len().to_string();
+        let argv: Vec<&str> = BY_INPUT.into_iter().chain([count.as_str()]).collect();
         let command = Command {
             stdin: Some(input.as_bytes()),
-            ..Command::new(&self.pod.name, &BY_INPUT, EACH)
+            ..Command::new(&self.pod.name, &argv, EACH)
         };
         self.host.exec(&command)?.said()
     }

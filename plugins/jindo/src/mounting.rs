@@ -13,11 +13,13 @@ use crate::sources::{Sources, table};
 const MOUNTED: &str = "Mount point already exists";
 /// What attempts know the cache sets by; paths begin with `/`.
 const CACHE_SETS: &str = "cache sets";
-/// Takes the cache sets from the file that it reads. That of the pod is as old as the pod.
-const REFRESH: [&str; 3] = [
+/// Takes the cache sets from the file that it reads, of as many bytes as its argument says: not every
+/// cluster can end its input. The file of the pod is as old as the pod.
+const REFRESH: [&str; 4] = [
     "sh",
     "-c",
-    "file=${TMPDIR:-/tmp}/cacheset.xml; cat > \"$file\" && exec jindocache -refreshCacheSet -path \"$file\"",
+    "file=${TMPDIR:-/tmp}/cacheset.xml; head -c \"$1\" > \"$file\" && exec jindocache -refreshCacheSet -path \"$file\"",
+    "sh",
 ];
 /// How long a mount can take: a data source that hangs must not keep the others away.
 const EACH: Duration = Duration::from_secs(8);
@@ -115,9 +117,11 @@ fn give_cache_sets(
     {
         return Ok(());
     }
+    let length = file.len().to_string();
+    let argv: Vec<&str> = REFRESH.into_iter().chain([length.as_str()]).collect();
     let command = Command {
         stdin: Some(file.as_bytes()),
-        ..Command::new(pod, &REFRESH, SHORT)
+        ..Command::new(pod, &argv, SHORT)
     };
     let said = host.exec(&command).and_then(|output| output.said());
     let why = match said {

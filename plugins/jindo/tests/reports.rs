@@ -104,7 +104,8 @@ fn the_share_that_is_cached_is_of_what_the_dataset_shows(#[case] total: &str, #[
 #[rstest]
 #[case::new("", NO_CACHE_SETS, &["jindocache -report", "jindocache -mount",
     "jindocache -mount /files oss://bucket/files", "jindocache -listCacheSet",
-    "sh -c file=${TMPDIR:-/tmp}/cacheset.xml; cat > \"$file\" && exec jindocache -refreshCacheSet -path \"$file\""])]
+    "sh -c file=${TMPDIR:-/tmp}/cacheset.xml; head -c \"$1\" > \"$file\" && exec jindocache \
+     -refreshCacheSet -path \"$file\" sh 400"])]
 #[case::there("oss://bucket on /files rw", CACHE_SETS, &["jindocache -report", "jindocache -mount",
     "jindocache -listCacheSet"])]
 fn what_is_missing_is_mounted(#[case] listed: &'static str, #[case] sets: &'static str, #[case] expected: &[&str]) {
