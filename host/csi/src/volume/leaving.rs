@@ -14,8 +14,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use super::boot;
-use super::notes::Notes;
+use super::boot::{self, BootNotes};
 use crate::error::Error;
 use crate::mount::mountinfo::Mount;
 
@@ -38,8 +37,7 @@ impl Left {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Stored {
-    boot: String,
+struct Note {
     label: String,
     left: Left,
 }
@@ -47,8 +45,7 @@ struct Stored {
 /// The mounts of clients that leave, by the label of the clients, in memory and on disk.
 #[derive(Debug)]
 pub struct Leaving {
-    notes: Notes,
-    boot: String,
+    notes: BootNotes,
     known: Mutex<BTreeMap<String, Left>>,
 }
 
@@ -58,18 +55,12 @@ impl Leaving {
     /// # Errors
     /// The directory cannot be read or created.
     pub fn load(directory: PathBuf) -> Result<Self, Error> {
-        let boot = boot::id()?;
         let mut known = BTreeMap::new();
-        let notes = Notes::load(directory, |stored: Stored| {
-            let holds = stored.boot == boot;
-            if holds {
-                known.insert(stored.label, stored.left);
-            }
-            holds
+        let notes = BootNotes::load(directory, |note: Note| {
+            known.insert(note.label, note.left);
         })?;
         Ok(Self {
             notes,
-            boot,
             known: Mutex::new(known),
         })
     }
@@ -135,13 +126,12 @@ impl Leaving {
     }
 
     fn write(&self, label: &str, left: Left) -> Result<(), Error> {
-        let stored = Stored {
-            boot: self.boot.clone(),
+        let note = Note {
             label: label.to_owned(),
             left,
         };
-        self.notes.write(Path::new(label), &stored)?;
-        self.known.lock().insert(stored.label, stored.left);
+        self.notes.write(Path::new(label), &note)?;
+        self.known.lock().insert(note.label, note.left);
         Ok(())
     }
 }

@@ -12,8 +12,7 @@ use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 use wasser_api::ObjectKey;
 
-use super::boot;
-use super::notes::Notes;
+use super::boot::BootNotes;
 use crate::error::Error;
 use crate::volume::attributes::Source;
 
@@ -38,19 +37,10 @@ pub struct Record {
     pub runtime: Option<ObjectKey>,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Stored {
-    boot: String,
-    #[serde(flatten)]
-    record: Record,
-}
-
 /// The records, in memory and on disk.
 #[derive(Debug)]
 pub struct Records {
-    notes: Notes,
-    boot: String,
+    notes: BootNotes,
     known: Mutex<BTreeMap<PathBuf, Arc<Record>>>,
 }
 
@@ -61,18 +51,12 @@ impl Records {
     /// # Errors
     /// The directory cannot be read or created.
     pub fn load(directory: PathBuf) -> Result<Self, Error> {
-        let boot = boot::id()?;
         let mut known = BTreeMap::new();
-        let notes = Notes::load(directory, |stored: Stored| {
-            let holds = stored.boot == boot;
-            if holds {
-                known.insert(stored.record.target.clone(), Arc::new(stored.record));
-            }
-            holds
+        let notes = BootNotes::load(directory, |record: Record| {
+            known.insert(record.target.clone(), Arc::new(record));
         })?;
         Ok(Self {
             notes,
-            boot,
             known: Mutex::new(known),
         })
     }
@@ -85,13 +69,8 @@ impl Records {
         if self.get(&record.target).is_some_and(|known| *known == record) {
             return Ok(());
         }
-        let stored = Stored {
-            boot: self.boot.clone(),
-            record,
-        };
-        self.notes.write(&stored.record.target, &stored)?;
-        self.lock()
-            .insert(stored.record.target.clone(), Arc::new(stored.record));
+        self.notes.write(&record.target, &record)?;
+        self.lock().insert(record.target.clone(), Arc::new(record));
         Ok(())
     }
 
@@ -153,8 +132,8 @@ mod tests {
         assert_eq!(again.all(), records.all());
         assert_eq!(*again.get(Path::new("/k/a")).unwrap(), record("/k/a"));
 
-        let file = again.notes.file(Path::new("/k/a"));
-        let old = fs::read_to_string(&file).unwrap().replace(&again.boot, "another");
+        let (file, boot) = again.notes.file(Path::new("/k/a"));
+        let old = fs::read_to_string(&file).unwrap().replace(boot, "another");
         fs::write(&file, old).unwrap();
         fs::write(directory.path().join("x.new"), "half a rec").unwrap();
         let after = Records::load(directory.path().to_owned()).unwrap();
@@ -167,7 +146,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let records = Records::load(directory.path().to_owned()).unwrap();
         records.put(record("/k/a")).unwrap();
-        let file = records.notes.file(Path::new("/k/a"));
+        let (file, _) = records.notes.file(Path::new("/k/a"));
         fs::rename(&file, file.with_extension("new")).unwrap();
         assert_eq!(Records::load(directory.path().to_owned()).unwrap().all(), Vec::new());
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
