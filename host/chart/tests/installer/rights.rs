@@ -7,20 +7,10 @@ use serde_json::{Value, json};
 use wasser_chart::Policy;
 
 use crate::support::{meta, pack, renderer};
-use crate::{BEGINS, chart_with, root};
+use crate::{BEGINS, built_in, chart_with, root};
 
 /// Verbs by resource; those of Roles in the operator's own namespace begin with `own `.
 type Rights = BTreeMap<String, BTreeSet<String>>;
-
-/// The registrations of the repository.
-fn plugins() -> Vec<String> {
-    let entries = fs::read_dir(root().join("plugins")).unwrap();
-    let directories = entries.map(|entry| entry.unwrap().path());
-    let registered = directories.filter(|directory| directory.join("plugin.yaml").is_file());
-    registered
-        .map(|directory| directory.file_name().unwrap().to_string_lossy().into_owned())
-        .collect()
-}
 
 /// The rules of the operator's ClusterRole, and of its Role.
 async fn rules(plugins: &[&str], values: &Value) -> [Vec<Value>; 2] {
@@ -97,7 +87,7 @@ fn documented() -> Rights {
 
 #[tokio::test]
 async fn the_document_names_all_rights_of_the_operator() {
-    let plugins = plugins();
+    let plugins = built_in();
     let plugins: Vec<&str> = plugins.iter().map(String::as_str).collect();
     assert!(plugins.len() >= 7, "{plugins:?}");
     let values = json!({"plugins": {"vineyard": {"grants": {"http": ["worker:9567"]}}}});

@@ -35,12 +35,15 @@ fn planned(kind: OperationKind, spec: &Value, ran: Option<&Value>) -> Value {
         Spec::Process(spec) => process::plan(spec),
         Spec::Migrate(_) | Spec::Backup(_) => Plan::default(),
     };
-    let around = Surroundings {
+    values(&operation, &plan, around(ran))
+}
+
+fn around(ran: Option<&Value>) -> Surroundings<'_> {
+    Surroundings {
         dataset: "demo",
         dataset_id: "default-demo",
         ran,
-    };
-    values(&operation, &plan, around)
+    }
 }
 
 fn dataset() -> Value {
@@ -107,12 +110,7 @@ fn a_plan_for_several_nodes_runs_one_pod_on_each() {
         pod_spec: json!({"restartPolicy": "Never", "containers": [{"name": "c"}]}),
         ..Plan::default()
     };
-    let around = Surroundings {
-        dataset: "demo",
-        dataset_id: "default-demo",
-        ran: None,
-    };
-    let spec = values(&operation, &plan, around)["job"]["spec"].clone();
+    let spec = values(&operation, &plan, around(None))["job"]["spec"].clone();
     assert_eq!((&spec["completions"], &spec["parallelism"]), (&json!(2), &json!(2)));
     // Each has its own attempts: one that never succeeds neither ends the others nor takes theirs.
     assert_eq!(
@@ -151,12 +149,7 @@ fn one_node_cannot_hold_a_job_for_days(
         pod_spec: json!({"restartPolicy": restarts, "containers": [{"name": "c"}]}),
         ..Plan::default()
     };
-    let around = Surroundings {
-        dataset: "demo",
-        dataset_id: "default-demo",
-        ran: None,
-    };
-    let spec = values(&operation, &plan, around)["job"]["spec"].clone();
+    let spec = values(&operation, &plan, around(None))["job"]["spec"].clone();
     assert_eq!(spec["completions"], nodes);
     assert_eq!(spec["backoffLimit"].as_u64(), together);
     assert_eq!(spec["backoffLimitPerIndex"].as_u64(), together.is_none().then_some(3));
