@@ -52,12 +52,11 @@ fn word(values: &Value, pointer: &str) -> Option<String> {
 impl Request {
     /// What is mounted, for a new volume. The values of a release of Fluid's do not say it, and the
     /// plugin is asked for others.
-    pub(super) async fn mount_of_clients(&mut self) -> Result<ClientMount, EngineError> {
+    pub(super) async fn mount_of_clients(&mut self, installed: &Value) -> Result<ClientMount, EngineError> {
         let declared = self.plugin.description.fuse.mount_type.clone();
         let release = self.shared.known_release(&self.uid).flatten();
-        let installed = release.as_ref().map(|release| release.values()).unwrap_or_default();
         let mount = match release.filter(|release| release.adoption().is_some()) {
-            None => ClientMount::of(&installed, &declared),
+            None => ClientMount::of(installed, &declared),
             Some(_) => {
                 let asked = self.desired().await;
                 // A volume can do without what a plugin does not say, but for the type.
@@ -82,11 +81,11 @@ impl Request {
 
     /// What is mounted with a release of Wasser's own. None if that is not known, as while the spec is
     /// refused: then the object may say something else than what is installed.
-    pub(super) fn mount_of_own_clients(&self) -> Option<ClientMount> {
+    pub(super) fn mount_of_own_clients(&self, installed: &Value) -> Option<ClientMount> {
         let release = self.shared.known_release(&self.uid).flatten();
         let is_own = |release: &Installed| release.adoption().is_none() && release.unsigned().is_none();
-        let release = release.filter(|release| !self.refused && is_own(release))?;
-        ClientMount::of(&release.values(), &self.plugin.description.fuse.mount_type)
+        release.filter(|release| !self.refused && is_own(release))?;
+        ClientMount::of(installed, &self.plugin.description.fuse.mount_type)
     }
 }
 

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use kube::api::{DynamicObject, Patch};
+use kube::core::PartialObjectMeta;
 use kube::{Api, ResourceExt};
-use serde_json::json;
+use serde_json::{Value, json};
 use wasser_api::dataset::{Dataset, DatasetPhase};
 use wasser_api::labels;
 
@@ -13,6 +14,7 @@ use crate::error::EngineError;
 use crate::objects::identity::Identity;
 use crate::objects::volume::VolumeInput;
 use crate::request::Request;
+use crate::steps::clean_policy::with_clean_policy;
 use crate::steps::client_mount::ClientMount;
 use wasser_chart::OrGone;
 
@@ -49,26 +51,28 @@ impl Request {
         };
         let clients = self.roles.iter().find(|state| state.role.workload == "DaemonSet");
         let generation = clients.and_then(|clients| clients.generation.clone());
+        let release = self.shared.known_release(&self.uid).flatten();
+        let values = release.as_ref().map(|release| release.values()).unwrap_or_default();
         let is_there = self.has_volume()?;
         if is_there {
-            self.show_clean_policy().await?;
+            self.show_clean_policy(&values).await?;
             self.show_generation(generation.as_deref()).await?;
         }
-        self.renew_outdated_volume(&dataset).await?;
+        self.renew_outdated_volume(&dataset, &values).await?;
         if is_there {
             return Ok(());
         }
         if self.was_bound(&dataset) && self.is_leaving().await? {
             return Ok(());
         }
-        let mount = self.mount_of_clients().await?;
+        let mount = self.mount_of_clients(&values).await?;
         let node_selector = self.client_nodes().await?;
         let input = VolumeInput {
             node_selector,
             ..self.volume_input(&dataset, &mount, generation.as_deref())
         };
         let (volume, claim) = (input.persistent_volume(), input.persistent_volume_claim());
-        let claim = self.with_clean_policy(claim);
+        let claim = with_clean_policy(claim, &values);
         // Those that were renewed have been seen to be gone.
         self.shared.forget_gone(&self.uid);
         self.put_volume(volume, claim).await
@@ -184,26 +188,33 @@ impl Request {
     /// Keeps the claim's label true to the generation of the clients: by it the node plugin knows
     /// the clients that it may replace.
     async fn show_generation(&self, generation: Option<&str>) -> Result<(), EngineError> {
+        let differs = |claim: &PartialObjectMeta<PersistentVolumeClaim>| {
+            let shown = claim.labels().get(labels::FUSE_GENERATION).map(String::as_str);
+            let generation = generation.filter(|wanted| shown != Some(*wanted))?;
+            Some(json!({"labels": {labels::FUSE_GENERATION: generation}}))
+        };
+        self.mark_claim("labelling", differs).await
+    }
+
+    /// Writes what `differs` finds of the metadata of the claim, if that is Wasser's.
+    pub(super) async fn mark_claim(
+        &self,
+        doing: &str,
+        differs: impl FnOnce(&PartialObjectMeta<PersistentVolumeClaim>) -> Option<Value>,
+    ) -> Result<(), EngineError> {
         let (namespace, name) = (&self.identity.namespace, &self.identity.name);
-        let Some(claim) = self
-            .shared
-            .caches
-            .claim(namespace, name)
-            .filter(|claim| is_ours(&**claim))
-        else {
+        let claim = self.shared.caches.claim(namespace, name);
+        let Some(claim) = claim.filter(|claim| is_ours(&**claim)) else {
             return Ok(());
         };
-        let Some(generation) = generation
-            .filter(|generation| claim.labels().get(labels::FUSE_GENERATION).map(String::as_str) != Some(generation))
-        else {
+        let Some(mut metadata) = differs(&claim) else {
             return Ok(());
         };
+        metadata["uid"] = json!(claim.uid());
         let api = Api::<PersistentVolumeClaim>::namespaced(self.shared.client.clone(), namespace);
-        let patch = json!({"metadata": {"uid": claim.uid(), "labels": {labels::FUSE_GENERATION: generation}}});
-        let attempt = format!("labelling PersistentVolumeClaim {namespace}/{name}");
-        let patched = api
-            .patch_metadata(name, &crate::patch_params(), &Patch::Merge(&patch))
-            .await;
+        let patch = Patch::Merge(json!({"metadata": metadata}));
+        let patched = api.patch_metadata(name, &crate::patch_params(), &patch).await;
+        let attempt = format!("{doing} PersistentVolumeClaim {namespace}/{name}");
         patched.or_gone().map(drop).map_err(EngineError::kube(attempt))
     }
 }

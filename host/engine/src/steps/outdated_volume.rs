@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use wasser_api::dataset::Dataset;
 
 use crate::error::EngineError;
@@ -18,17 +19,18 @@ const USERS: Duration = Duration::from_secs(30);
 const NAMED: usize = 3;
 
 impl Request {
-    /// Deletes a volume whose mount is not that of the clients, so that it is created again. Fails with a wait until it is gone.
+    /// Deletes a volume whose mount is not that of the clients, by the installed `values`, so that it is
+    /// created again. Fails with a wait until it is gone.
     ///
     /// # Errors
     /// Pods use the volume.
-    pub(super) async fn renew_outdated_volume(&mut self, dataset: &Dataset) -> Result<(), EngineError> {
+    pub(super) async fn renew_outdated_volume(&mut self, dataset: &Dataset, values: &Value) -> Result<(), EngineError> {
         let name = self.identity.volume();
         let own = self.shared.caches.volume(&name);
         let Some(own) = own.filter(|volume| is_of(volume, &self.identity)) else {
             return Ok(());
         };
-        let Some(mount) = self.mount_of_own_clients() else {
+        let Some(mount) = self.mount_of_own_clients(values) else {
             return Ok(());
         };
         let mut wanted = self.volume_input(dataset, &mount, None).persistent_volume();

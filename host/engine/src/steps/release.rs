@@ -31,9 +31,8 @@ impl Request {
         let (namespace, name) = (&self.identity.namespace, &self.identity.name);
         // What was set up has a record. Where the watch shows none, it is late or there is none by now,
         // and an installation would change what Fluid has installed.
-        let is_shown = self.shared.caches.has_record(namespace, name);
-        let found = if is_shown || self.is_set_up() {
-            let only = self.shared.caches.only_record(namespace, name).filter(|_| is_shown);
+        let found = if self.shared.caches.has_record(namespace, name) || self.is_set_up() {
+            let only = self.shared.caches.only_record(namespace, name);
             let found = self.shared.releases.find(name, &self.policy(), only.as_ref()).await;
             found.map_err(|source| self.release_failed(source))?
         } else {
