@@ -107,7 +107,7 @@ impl Request {
         let (namespace, name) = (&self.identity.namespace, &self.identity.name);
         let looks = is_upgrade || self.shared.releases.was_refused(namespace, name);
         let values_map = match (self.shows_values(), looks) {
-            (true, true) => self.find_values_map().await?,
+            (true, true) => self.find_values_map().await?.and_then(|found| found.uid),
             (true, false) => self.record_values(prepared.values(), None).await?,
             (false, _) => None,
         };

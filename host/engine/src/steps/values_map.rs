@@ -23,9 +23,9 @@ impl Request {
         annotation.is_none_or(|text| !text.eq_ignore_ascii_case("true"))
     }
 
-    /// The UID of the values ConfigMap. None if there is none; that of somebody else is refused,
+    /// The metadata of the values ConfigMap. None if there is none; that of somebody else is refused,
     /// before anything is installed.
-    pub(super) async fn find_values_map(&self) -> Result<Option<String>, EngineError> {
+    pub(super) async fn find_values_map(&self) -> Result<Option<ObjectMeta>, EngineError> {
         let name = self.identity.values_config_map();
         let found = self.config_maps().get_metadata_opt(&name).await;
         let attempt = format!("looking at ConfigMap {}/{name}", self.identity.namespace);
@@ -34,7 +34,7 @@ impl Request {
         };
         let policy = self.policy();
         check_kept(&found.metadata, &policy.owner, &policy.labels).map_err(|source| self.release_failed(source))?;
-        Ok(found.metadata.uid)
+        Ok(Some(found.metadata))
     }
 
     /// Writes the values ConfigMap again if it is missing or shows other values than those of the
@@ -44,23 +44,23 @@ impl Request {
             return Ok(());
         }
         match self.find_values_map().await {
-            Ok(uid) => self.record_values(&release.values(), uid).await.map(drop),
+            // The watch was late with it.
+            Ok(Some(found)) if shows(&found, release) => Ok(()),
+            Ok(found) => {
+                let uid = found.and_then(|found| found.uid);
+                self.record_values(&release.values(), uid).await.map(drop)
+            }
             // An upgrade says so. Until then, the runtime works without.
             Err(EngineError::Release { .. }) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    /// Whether the values ConfigMap shows the values of the release, as far as the watch says. One
-    /// that Fluid has made does not say which it shows, and is left with Fluid's release.
+    /// Whether the values ConfigMap shows the values of the release, as far as the watch says.
     fn shows(&self, release: &Installed) -> bool {
         let name = self.identity.values_config_map();
         let map = self.shared.caches.config_map(&self.identity.namespace, &name);
-        map.is_some_and(|map| {
-            let shown = map.annotations().get(labels::VALUES_DIGEST);
-            let is_shown = |shown: &String| *shown == digest(release.text());
-            self.shared.own_writes.is_stale(&*map) || shown.map_or(release.adoption().is_some(), is_shown)
-        })
+        map.is_some_and(|map| self.shared.own_writes.is_stale(&*map) || shows(&map.metadata, release))
     }
 
     /// Writes the values ConfigMap, which DataLoad jobs and Fluid's own tools read: what is
@@ -102,7 +102,7 @@ impl Request {
                     return Ok(created.metadata.uid);
                 }
                 // It is that of an attempt before, or somebody else's.
-                Err(error) if is_conflict(&error) => self.find_values_map().await?,
+                Err(error) if is_conflict(&error) => self.find_values_map().await?.and_then(|found| found.uid),
                 Err(error) => return Err(EngineError::kube(attempt)(error)),
             },
         };
@@ -129,6 +129,19 @@ impl Request {
     pub(crate) fn config_maps(&self) -> Api<ConfigMap> {
         Api::namespaced(self.shared.client.clone(), &self.identity.namespace)
     }
+}
+
+/// Whether a values ConfigMap shows the values of the release. One that Fluid has made does not say
+/// which it shows, and is left with Fluid's release.
+fn shows(map: &ObjectMeta, release: &Installed) -> bool {
+    let shown = map
+        .annotations
+        .iter()
+        .flatten()
+        .find(|(name, _)| *name == labels::VALUES_DIGEST);
+    shown.map_or(release.adoption().is_some(), |(_, shown)| {
+        *shown == digest(release.text())
+    })
 }
 
 fn digest(values: &str) -> String {
