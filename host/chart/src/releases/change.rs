@@ -177,7 +177,9 @@ impl Releases {
         let is_said = |before: &&Before| before.release.left == Some(attempt);
         if let Some(before) = ready.before.as_ref().filter(|before| !is_said(before)) {
             let store = self.store(&meta.namespace, &meta.name);
-            store.leave(before.release.place(), attempt).await?;
+            if !before.leave(&store, attempt).await? {
+                return Err(history::overtaken(meta, ready.before.as_ref()));
+            }
         }
         let content = (change.values, change.chart.version());
         let runner = self.hooks(change.ownership(ready.before.as_ref()), meta.revision, content);
@@ -204,14 +206,9 @@ impl Releases {
         if let Some(before) = before.as_ref().filter(|before| !before.release.is_left()) {
             let store = self.store(&meta.namespace, &meta.name);
             // Whoever has recorded it has run its hooks.
-            store.leave(before.release.place(), Attempt::Repair).await?;
+            before.leave(&store, Attempt::Repair).await?;
         }
-        Err(ReleaseError::Overtaken {
-            namespace: meta.namespace.clone(),
-            name: meta.name.clone(),
-            rendered: meta.revision,
-            next: before.map_or(1, |before| before.release.next_revision()),
-        })
+        Err(history::overtaken(meta, before.as_ref()))
     }
 
     /// The objects as they are applied.

@@ -93,6 +93,10 @@ pub struct Entry {
     pub revision: u32,
     /// The label `status`.
     pub status: String,
+    /// The UID of the object.
+    pub uid: Option<String>,
+    /// The version of the object.
+    pub version: Option<String>,
     /// UIDs of the owners: those that Wasser wrote belong to the runtime.
     pub owners: Vec<String>,
     /// What was noted about the release.
@@ -151,6 +155,8 @@ impl Entry {
             object,
             revision,
             status,
+            uid: metadata.uid,
+            version: metadata.resource_version,
             owners,
             note: annotations.remove(NOTE).filter(kept),
             left: annotations.get(LEFT).map(|what| Attempt::of(what)),

@@ -126,8 +126,8 @@ pub enum ReleaseError {
     },
     /// Somebody else has made a revision since the objects were rendered with the number of the next.
     #[error(
-        "the Helm release {namespace}/{name} was rendered as revision {rendered}, and {next} is next by now, since \
-            somebody else has upgraded it; it is rendered again"
+        "somebody else has changed the Helm release {namespace}/{name} since it was rendered as revision {rendered}; \
+            it is rendered again, as revision {next}"
     )]
     Overtaken {
         /// Namespace of the release.

@@ -4,7 +4,7 @@ use futures::FutureExt as _;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use super::apply::together;
-use super::entry::{Driver, Entry, RecordPlace};
+use super::entry::{Attempt, Driver, Entry, RecordPlace};
 use super::error::ReleaseError;
 use super::record::{self, Info, Unwritable, Written};
 use super::reference::Reference;
@@ -13,6 +13,7 @@ use super::status::Status;
 use super::store::Store;
 use super::{Before, Change, Ready, Releases};
 use crate::policy::Policy;
+use crate::render::ReleaseMeta;
 
 /// Revisions that are kept, as by Helm.
 const HISTORY: usize = 10;
@@ -38,14 +39,9 @@ pub fn next(change: &Change<'_>, before: Option<&Before>, driver: Driver) -> Res
         ..
     } = change;
     let now = jiff::Timestamp::now().to_string();
-    let revision = before.map_or(1, |before| before.release.next_revision());
+    let revision = next_revision(before);
     if meta.revision != revision {
-        return Err(ReleaseError::Overtaken {
-            namespace: meta.namespace.clone(),
-            name: meta.name.clone(),
-            rendered: meta.revision,
-            next: revision,
-        });
+        return Err(overtaken(meta, before));
     }
     let release = Release {
         revision,
@@ -108,6 +104,32 @@ pub fn next(change: &Change<'_>, before: Option<&Before>, driver: Driver) -> Res
         return Err(too_large(text.len(), MAX_RECORD));
     }
     Ok(Next { release, text })
+}
+
+/// What ends an attempt that somebody else has been faster than.
+pub fn overtaken(meta: &ReleaseMeta, before: Option<&Before>) -> ReleaseError {
+    ReleaseError::Overtaken {
+        namespace: meta.namespace.clone(),
+        name: meta.name.clone(),
+        rendered: meta.revision,
+        next: next_revision(before),
+    }
+}
+
+fn next_revision(before: Option<&Before>) -> u32 {
+    before.map_or(1, |before| before.release.next_revision())
+}
+
+impl Before {
+    /// Marks the newest revision as one that an upgrade is about to leave. False if it is no longer
+    /// what was read.
+    pub(super) async fn leave(&self, store: &Store<'_>, attempt: Attempt) -> Result<bool, ReleaseError> {
+        let is_newest = |entry: &&Entry| entry.record() == *self.release.place();
+        match self.entries.iter().find(is_newest) {
+            Some(entry) => store.leave(entry, attempt).await,
+            None => Ok(false),
+        }
+    }
 }
 
 impl Releases {

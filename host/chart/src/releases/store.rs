@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch};
+use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, Preconditions};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
@@ -226,19 +226,25 @@ impl<'a> Store<'a> {
 
     /// Notes something in a record.
     pub async fn note(&self, record: &RecordPlace, note: &str) -> Result<(), ReleaseError> {
-        self.annotate(record, NOTE, note).await
-    }
-
-    /// Marks a record as one that an upgrade is about to leave.
-    pub async fn leave(&self, record: &RecordPlace, attempt: Attempt) -> Result<(), ReleaseError> {
-        self.annotate(record, LEFT, attempt.text()).await
-    }
-
-    async fn annotate(&self, record: &RecordPlace, key: &str, value: &str) -> Result<(), ReleaseError> {
-        let patch = json!({"metadata": {"annotations": {key: value}}});
+        let patch = json!({"metadata": {"annotations": {NOTE: note}}});
         let attempt = format!("annotating {}", record.reference().describe(self.namespace));
         let noted = self.patch(record, &patch).await;
         noted.map_err(ReleaseError::kube(attempt))
+    }
+
+    /// Marks a record as one that an upgrade is about to leave. False if somebody else has written it
+    /// since it was read: what has left it already must not be marked once more.
+    pub async fn leave(&self, entry: &Entry, attempt: Attempt) -> Result<bool, ReleaseError> {
+        let annotations = json!({LEFT: attempt.text()});
+        let patch = json!({"metadata": {"annotations": annotations, "resourceVersion": entry.version}});
+        match self.patch(&entry.record(), &patch).await {
+            Ok(()) => Ok(true),
+            Err(error) if is_conflict(&error) => Ok(false),
+            Err(error) => {
+                let attempt = format!("annotating {}", entry.describe(self.namespace));
+                Err(ReleaseError::kube(attempt)(error))
+            }
+        }
     }
 
     async fn patch(&self, record: &RecordPlace, patch: &Value) -> Result<(), kube::Error> {
@@ -263,15 +269,18 @@ impl<'a> Store<'a> {
         })
     }
 
-    /// Deletes a record.
+    /// Deletes a record, if it is still the one that was read.
     pub async fn delete(&self, entry: &Entry) -> Result<(), ReleaseError> {
-        let params = DeleteParams::default();
+        let params = DeleteParams::default().preconditions(Preconditions {
+            uid: entry.uid.clone(),
+            resource_version: None,
+        });
         let outcome = match entry.driver {
             Driver::Secret => self.secret_api().delete(&entry.object, &params).await.map(drop),
             Driver::ConfigMap => self.map_api().delete(&entry.object, &params).await.map(drop),
         };
         let attempt = format!("deleting {}", entry.describe(self.namespace));
-        outcome.or_gone().map(drop).map_err(ReleaseError::kube(attempt))
+        outcome.or_another().map(drop).map_err(ReleaseError::kube(attempt))
     }
 
     fn labels(&self, revision: u32, status: Status) -> BTreeMap<String, String> {

@@ -20,6 +20,8 @@ pub(super) fn entry(text: &str) -> Entry {
         object: "sh.helm.release.v1.demo.v3".to_owned(),
         revision: 3,
         status: String::new(),
+        uid: None,
+        version: None,
         owners: Vec::new(),
         note: None,
         left: None,
