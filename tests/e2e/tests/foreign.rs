@@ -202,35 +202,40 @@ async fn a_chart_takes_nothing_that_is_there_already() {
         format!("---\napiVersion: {version}\nkind: {kind}\nmetadata:\n  name: {name}\n")
     };
     let account = object("v1", "ServiceAccount", "ci-deployer");
+    let taken = |what: &str| format!("{what} exists already and is not this runtime's");
+    let not_granted = |what: &str| format!("{what} is of a kind that is not granted");
     let hook = "  annotations: {helm.sh/hook: post-delete, helm.sh/hook-delete-policy: hook-succeeded}\n";
     let hostile = [
         (
             object("v1", "ConfigMap", "kube-root-ca.crt") + "data: {ca.crt: none}\n",
-            "ConfigMap NS/kube-root-ca.crt",
+            taken("ConfigMap NS/kube-root-ca.crt"),
         ),
-        (object("v1", "ServiceAccount", "default"), "ServiceAccount NS/default"),
-        (object("v1", "ConfigMap", "settings"), "ConfigMap NS/settings"),
-        (object("v1", "ConfigMap", "settings") + hook, "ConfigMap NS/settings"),
+        (
+            object("v1", "ServiceAccount", "default"),
+            not_granted("ServiceAccount default"),
+        ),
+        (object("v1", "ConfigMap", "settings"), taken("ConfigMap NS/settings")),
+        (
+            object("v1", "ConfigMap", "settings") + hook,
+            taken("ConfigMap NS/settings"),
+        ),
         // An account that is not the chart's does not become so by being rendered: its pods would
         // act in its name.
         (
             account + &object("apps/v1", "StatefulSet", "thief") + "spec:\n" + pods,
-            "ServiceAccount NS/ci-deployer",
+            not_granted("ServiceAccount ci-deployer"),
         ),
         (
             object("apps/v1", "StatefulSet", "shop") + "spec:\n" + &pods.replace("ci-deployer", "default"),
-            "StatefulSet NS/shop",
+            taken("StatefulSet NS/shop"),
         ),
     ];
     let before = snapshot(&operator).await;
-    for (number, (template, taken)) in hostile.iter().enumerate() {
+    for (number, (template, words)) in hostile.iter().enumerate() {
         serve(&operator, |map| charts::change(map, |files| add(files, template))).await;
         let name = format!("web-{number}");
         operator.create(&name).await;
-        let words = format!(
-            "{} exists already and is not this runtime's",
-            taken.replace("NS", &operator.namespace)
-        );
+        let words = words.replace("NS", &operator.namespace);
         refused(&operator, "JuiceFSRuntime", &name, &[&words], &before).await;
         // The chart may as well be corrected.
         serve(&operator, |_| ()).await;
