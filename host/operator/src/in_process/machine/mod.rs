@@ -31,7 +31,12 @@ static SCENARIOS: &[Scenario] = &scenario::ALL;
 /// Runs of the sample.
 const SAMPLE: usize = 40;
 /// Runs that are always in the sample, since they have found what nothing else finds.
-const KEPT: [&str; 2] = ["operation/both/7", "adopted/behind/8"];
+const KEPT: [&str; 4] = [
+    "operation/both/7",
+    "adopted/behind/8",
+    "adopted/hold/9",
+    "cache/kill-late/74",
+];
 
 /// One run.
 #[derive(Debug, Clone)]
