@@ -66,6 +66,7 @@ pub fn all(options: &Options, compare: Option<&Path>) -> Result<Report> {
         hung: 0,
         nodes: NODES,
         keep: false,
+        profile: None,
     };
     let amount = Amount {
         loads: DATASETS,

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::fake_cluster::{COMPILING, FakeCluster, count_lines};
 use super::floor::{self, Template};
 use super::objects::{DATASETS, HUNG, NAMESPACE};
+use super::profile::{Sampling, anonymous_kilobytes};
 use super::report::{Report, hundredths, milliseconds, quantile, seconds};
 use super::requests::{REQUESTS, counters, requests};
 use super::settle::{settle, wait_for};
@@ -179,11 +180,17 @@ pub fn bound(fake: &FakeCluster, scale: &Scale, report: &mut Report) -> Result<(
     let (before, busy) = (fake.control_plane()?, machine_cpu_seconds()?);
     let mut operator = fake.start_operator("run")?;
     let ready = operator.wait_ready(STARTING, || Ok(()))?;
+    let sampling = scale
+        .profile
+        .as_deref()
+        .map(|file| Sampling::start(operator.id(), file));
+    let sampling = sampling.transpose()?;
     let waited = watches.wait("every Dataset is Bound", PATIENCE, |tally| {
         tally.reached(DATASETS.0, "Bound").len() == wanted
     });
     waited.with_context(|| format!("wasser's log is {}", operator.log().display()))?;
     let (usage, metrics) = (Usage::of_operator(&operator)?, operator.metrics()?);
+    sampling.map_or(Ok(()), Sampling::finish)?;
     let after: Vec<f64> = watches
         .tally()
         .reached(DATASETS.0, "Bound")
@@ -249,6 +256,7 @@ fn idle(fake: &FakeCluster, operator: &OperatorProcess, report: &mut Report) -> 
         }),
     )?;
     report.figure("usageAfterIdle", after)?;
+    report.figure("anonymousKilobytesAfterIdle", anonymous_kilobytes(operator.id())?)?;
     report.figure("workAfterIdle", work(&metrics))?;
     // Fake nodes have no containers to ask: this says what users would see.
     let states = r#"jsonpath={range .items[*]}{.status.phase} {.status.ufsTotal} {.status.fileNum}{"\n"}{end}"#;

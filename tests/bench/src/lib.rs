@@ -21,6 +21,7 @@ mod neighbour;
 pub mod objects;
 mod operations;
 mod processes;
+mod profile;
 mod real_cluster;
 mod report;
 mod requests;
@@ -74,6 +75,8 @@ pub struct Scale {
     pub nodes: u32,
     /// Leave the cluster for a look at it; the operator is stopped anyway.
     pub keep: bool,
+    /// Where to write a flame graph of the operator until all are Bound.
+    pub profile: Option<PathBuf>,
 }
 
 impl Scale {

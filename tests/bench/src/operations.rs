@@ -50,6 +50,7 @@ pub fn operations(options: &Options, amount: &Amount) -> Result<Report> {
         hung: 0,
         nodes: amount.nodes,
         keep: amount.keep,
+        profile: None,
     };
     let parameters = json!({"loads": amount.loads, "chain": amount.chain, "fakeNodes": amount.nodes});
     let mut report = Report::new("operations", options, parameters);

@@ -70,6 +70,7 @@ fn measure(options: &Options, growth: &Growth, report: &mut Report) -> Result<()
         hung: 0,
         nodes: growth.nodes,
         keep: growth.keep,
+        profile: None,
     };
     let fake = FakeCluster::new(options, &place, report)?.with_leader_election();
     fake.compile()?;

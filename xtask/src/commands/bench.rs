@@ -31,6 +31,10 @@ pub enum Args {
         #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1000))]
         #[arg(conflicts_with = "mix")]
         hung: u32,
+        /// Write a flame graph of wasser until all are Bound, as SVG; perf has to be installed, and
+        /// slows everything down
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["hung", "mix"])]
+        profile: Option<PathBuf>,
         #[command(flatten)]
         place: Place,
         #[command(flatten)]
@@ -182,6 +186,7 @@ impl Place {
             hung,
             nodes: self.nodes,
             keep: self.keep,
+            profile: None,
         }
     }
 }
@@ -195,9 +200,16 @@ pub fn run(args: &Args) -> Result<()> {
         Args::Bind {
             count,
             hung,
+            profile,
             place,
             options,
-        } => (bench::bind(options, &place.scale(*count, *hung))?, options),
+        } => {
+            let scale = Scale {
+                profile: profile.clone(),
+                ..place.scale(*count, *hung)
+            };
+            (bench::bind(options, &scale)?, options)
+        }
         Args::All { compare, options } => (bench::all(options, compare.as_deref())?, options),
         Args::Floor { count, nodes, options } => (bench::floor(options, &of_juicefs(*count, *nodes))?, options),
         Args::Neighbour {
@@ -274,6 +286,7 @@ fn of_juicefs(count: u32, nodes: u32) -> Scale {
         hung: 0,
         nodes,
         keep: false,
+        profile: None,
     }
 }
 
