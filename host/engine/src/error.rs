@@ -54,6 +54,16 @@ pub enum EngineError {
         /// When to look again.
         after: Duration,
     },
+    /// Pods use a volume that does not lead to what the clients mount by now.
+    #[error("PersistentVolume {volume}: {message}")]
+    OutdatedVolume {
+        /// Its name.
+        volume: String,
+        /// How it differs, and the remedy.
+        message: String,
+        /// When to look again.
+        after: Duration,
+    },
     /// Something is expected to change soon.
     #[error("{message}")]
     NotYet {
@@ -203,9 +213,10 @@ impl EngineError {
             | Self::Unsigned { .. } => Retry::AwaitChange,
             Self::Render { source, .. } if source.is_passing() => Retry::Backoff,
             Self::Render { .. } => Retry::AwaitChange,
-            Self::NotYet { after, .. } | Self::Missing { after, .. } | Self::Repeated { after, .. } => {
-                Retry::After(*after)
-            }
+            Self::NotYet { after, .. }
+            | Self::Missing { after, .. }
+            | Self::OutdatedVolume { after, .. }
+            | Self::Repeated { after, .. } => Retry::After(*after),
             // Whoever makes room wakes it.
             Self::AwaitsTurn { .. } => Retry::After(TURN),
             conflict if is_conflict_of(conflict) => Retry::After(Duration::from_millis(50)),
@@ -255,6 +266,7 @@ impl EngineError {
             Self::Taken { .. } => "invalid_spec",
             Self::StillRefused { .. } => "release",
             Self::Missing { .. } => "missing",
+            Self::OutdatedVolume { .. } => "outdated_volume",
             Self::NotYet { .. } => "not_yet",
             Self::Failed { .. } => "failed",
             Self::Unhealthy { .. } => "unhealthy",

@@ -61,10 +61,13 @@ impl Request {
         let own = self.read_volume(&name).await?;
         let own = own.filter(|volume| is_of(volume, &self.identity));
         let other = self.read_volume_of(reference).await?;
-        let Some(Difference { own, wanted }) = is_elsewhere(own.as_ref(), other.as_ref()) else {
+        let Some(Difference { own, wanted, misleads }) = is_elsewhere(own.as_ref(), other.as_ref()) else {
             return Ok(None);
         };
         let users = self.end_volume().await?;
+        if !misleads {
+            return Ok(None);
+        }
         let message = format!(
             "it has {own}, and the Dataset {} has {wanted} by now; {}",
             reference.display(),

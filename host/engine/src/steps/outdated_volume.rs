@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use kube::Api;
 use serde_json::Value;
 use wasser_api::dataset::Dataset;
 
@@ -23,7 +25,7 @@ impl Request {
     /// created again. Fails with a wait until it is gone.
     ///
     /// # Errors
-    /// Pods use the volume.
+    /// Pods use the volume, and it does not lead to what the clients mount.
     pub(super) async fn renew_outdated_volume(&mut self, dataset: &Dataset, values: &Value) -> Result<(), EngineError> {
         let name = self.identity.volume();
         let own = self.shared.caches.volume(&name);
@@ -49,7 +51,10 @@ impl Request {
             return Ok(());
         };
         let users = self.end_volume().await?;
-        let Difference { own, wanted } = difference;
+        let Difference { own, wanted, misleads } = difference;
+        if !misleads {
+            return Ok(());
+        }
         let message = format!("it has {own}, and the clients have {wanted} by now; {}", remedy(&users));
         Err(outdated(&name, message, USERS))
     }
@@ -58,7 +63,12 @@ impl Request {
     /// returns those and deletes nothing.
     pub(super) async fn end_volume(&mut self) -> Result<Vec<String>, EngineError> {
         let (namespace, name) = (&self.identity.namespace, &self.identity.name);
-        let claim = self.shared.caches.claim(namespace, name);
+        let api = Api::<PersistentVolumeClaim>::namespaced(self.shared.client.clone(), namespace);
+        // The watch may be late with it, and shows none without Wasser's label.
+        let claim = api.get_metadata_opt(name).await;
+        let claim = claim.map_err(EngineError::kube(format!(
+            "reading PersistentVolumeClaim {namespace}/{name}"
+        )))?;
         // Pods that name a claim which is gone, or goes, wait for the next one.
         if claim.is_some_and(|claim| claim.metadata.deletion_timestamp.is_none()) {
             let users = self.shared.claim_users.of(&self.shared.client, namespace, name).await?;
@@ -76,8 +86,8 @@ impl Request {
 
 /// The complaint about a volume that leads nowhere, and that pods use.
 pub(super) fn outdated(name: &str, message: String, after: Duration) -> EngineError {
-    EngineError::Missing {
-        field: format!("PersistentVolume {name}"),
+    EngineError::OutdatedVolume {
+        volume: name.to_owned(),
         message,
         after,
     }

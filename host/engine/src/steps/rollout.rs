@@ -61,6 +61,8 @@ impl Request {
             return;
         }
         let name = self.identity.display();
+        // That pods have to end first says nothing about the release.
+        let outcome = outcome.filter(|error| !matches!(error, EngineError::OutdatedVolume { .. }));
         let seen = match outcome {
             Some(error) if error.is_refusal() || matches!(error, EngineError::Plugin { .. }) => {
                 Seen::Fails(format!("{name}: {error}"))

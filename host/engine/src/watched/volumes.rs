@@ -15,6 +15,8 @@ const LEADING: [&str; 5] = [
     SKIP_CHECK_MOUNT_READY,
     SESSION_MANAGER_DIRECTORY,
 ];
+/// Those that say how the next pod gets it. Pods that have it keep it.
+const WAYS: [&str; 3] = [PUBLISH_METHOD, SKIP_CHECK_MOUNT_READY, SESSION_MANAGER_DIRECTORY];
 /// The field that says on which nodes the clients can be.
 const NODE_AFFINITY: &str = "nodeAffinity";
 
@@ -56,6 +58,9 @@ pub struct Difference {
     pub own: String,
     /// Of what is wanted.
     pub wanted: String,
+    /// Whether pods that mount it get something else than the clients have, or cannot be where they
+    /// are.
+    pub misleads: bool,
 }
 
 /// Where a volume leads somewhere else than another one, into whatever directory of it.
@@ -72,6 +77,7 @@ pub fn difference(own: &PersistentVolume, wanted: &PersistentVolume) -> Option<D
         all.join(" and ")
     };
     (!differing.is_empty()).then(|| Difference {
+        misleads: differing.iter().any(|name| !WAYS.contains(name)),
         own: words(&own),
         wanted: words(&wanted),
     })
@@ -153,14 +159,16 @@ mod tests {
         );
         assert_eq!(difference(&own, &same), None);
         let words = |wanted: &PersistentVolume| {
-            let Difference { own, wanted } = difference(&own, wanted).unwrap();
+            let Difference { own, wanted, .. } = difference(&own, wanted).unwrap();
             (own, wanted)
         };
+        let misleads = |wanted: &PersistentVolume| difference(&own, wanted).unwrap().misleads;
         let other = volume(&json!({"fluid_path": "/mnt/demo", "mount_type": "fuse.other"}), &[]);
         assert_eq!(
             words(&other),
             ("mount_type fuse.demo".to_owned(), "mount_type fuse.other".to_owned())
         );
+        assert!(misleads(&other));
         for name in [
             "node_publish_method",
             "fluid.io/skip-check-mount-ready-target",
@@ -171,6 +179,7 @@ mod tests {
                 &[],
             );
             assert_eq!(words(&more), (format!("no {name}"), format!("{name} x")));
+            assert!(!misleads(&more));
         }
     }
 

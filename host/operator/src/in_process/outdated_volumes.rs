@@ -7,7 +7,7 @@ use super::gone::collected;
 use super::machine::scenario::registered;
 use super::machine::world::World;
 use super::references::{complains, complaint};
-use super::scene::{Operator, Scene};
+use super::scene::{Operator, QUIET, Scene};
 
 const CLASS: &str = "CacheRuntimeClass";
 const SKIP: &str = "fluid.io/skip-check-mount-ready-target";
@@ -85,16 +85,38 @@ async fn a_volume_that_no_pod_uses_follows_its_clients_and_goes_with_the_dataset
     collected(&scene, "the Dataset and its volume to go", is_gone).await;
 }
 
+/// A pod that uses the claim of a Dataset.
+pub(super) fn read(scene: &Scene, dataset: &str) {
+    scene.server.create(&json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": format!("{dataset}-reader"), "namespace": "default"},
+        "spec": {
+            "containers": [{"name": "app", "image": "app"}],
+            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": dataset}}],
+        },
+    }));
+}
+
+#[tokio::test]
+async fn pods_that_use_a_volume_are_no_trouble_where_only_the_next_ones_mount_otherwise() {
+    let (scene, _world, _operator) = bound().await;
+    read(&scene, "demo");
+    scene.server.edit("CacheRuntime", "default", "demo", |runtime| {
+        runtime["metadata"]["annotations"] = json!({SKIP: "All"});
+    });
+    scene.server.settled(QUIET).await;
+    assert_eq!(
+        (complaint(&scene.server, "demo"), attribute(&scene.server, SKIP)),
+        (None, None)
+    );
+    scene.phase("Bound").await;
+    scene.server.delete("Pod", "default", "demo-reader");
+    renewed(&scene, SKIP, Some("All")).await;
+}
+
 #[tokio::test]
 async fn a_volume_that_pods_use_stays_and_its_dataset_names_them() {
     let (scene, _world, operator) = bound().await;
-    scene.server.create(&json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "reader", "namespace": "default"},
-        "spec": {
-            "containers": [{"name": "app", "image": "app"}],
-            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "demo"}}],
-        },
-    }));
+    read(&scene, "demo");
     change_type(&scene);
     complains(
         &scene,
@@ -102,11 +124,11 @@ async fn a_volume_that_pods_use_stays_and_its_dataset_names_them() {
         "it has mount_type fuse.files, and the clients have mount_type fuse.others",
     )
     .await;
-    complains(&scene, "demo", "(reader)").await;
+    complains(&scene, "demo", "(demo-reader)").await;
     scene.phase("Bound").await;
     assert_eq!(attribute(&scene.server, "mount_type").as_deref(), Some("fuse.files"));
     // The claim, on its way out with the pod, does not bring the old volume back.
-    scene.server.delete("Pod", "default", "reader");
+    scene.server.delete("Pod", "default", "demo-reader");
     scene.kill(operator);
     scene.server.delete("PersistentVolumeClaim", "default", "demo");
     scene.server.release_protection();

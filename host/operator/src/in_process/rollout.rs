@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 use wasser_test_api_server::ApiServer;
 
 use super::common::Guest;
+use super::outdated_volumes::read;
+use super::references::complains;
 use super::scene::{OPERATOR, Operator, QUIET, Scene, chart, crd, registration};
 
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
@@ -109,6 +111,35 @@ async fn it_reaches_one_runtime_first_and_then_the_others() {
             .then_some(())
     };
     scene.server.until("nothing to tell", is_over).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pods_that_use_an_outdated_volume_do_not_stop_it() {
+    let (scene, operator) = bound().await;
+    scene.kill(operator);
+    for name in NAMES {
+        read(&scene, name);
+        let volume = format!("default-{name}");
+        let mut outdated = scene.server.object("PersistentVolume", "", &volume).unwrap();
+        scene.server.delete("PersistentVolume", "", &volume);
+        scene.server.release_protection();
+        for field in ["uid", "resourceVersion", "creationTimestamp"] {
+            outdated["metadata"].as_object_mut().unwrap().remove(field);
+        }
+        outdated["spec"]["csi"]["volumeAttributes"]["mount_type"] = json!("fuse.of-before");
+        scene.server.create(&outdated);
+    }
+    let _operator = scene.start().await;
+    scene.register(&build(&json!({"build": "two"})));
+    for wanted in [1, 3, 4] {
+        let come = |server: &ApiServer| (with(server, "two") >= wanted).then_some(());
+        let what = format!("{wanted} runtimes with the build");
+        scene.server.until(&what, come).await;
+        observe(&scene);
+    }
+    for name in NAMES {
+        complains(&scene, name, "the clients have").await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
