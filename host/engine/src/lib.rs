@@ -47,6 +47,7 @@ pub use shared::spread::share;
 pub use shared::{EngineSettings, Shared};
 pub use steps::TOLD;
 pub use steps::create_volume::is_ours;
+pub use steps::first_error::FirstError;
 pub use steps::links::live_references;
 pub use tenant_rules::{Sharing, TenantRules};
 pub use wasser_chart::{FIELD_MANAGER, OrGone, is_conflict, is_not_found, is_outage, patch_params, post_params};

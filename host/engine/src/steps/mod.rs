@@ -16,6 +16,7 @@ mod clients_config;
 pub mod create_volume;
 pub mod damage;
 mod delete_volume;
+pub mod first_error;
 mod linked_volume;
 pub mod links;
 mod migrate;

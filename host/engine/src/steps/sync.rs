@@ -12,23 +12,7 @@ use crate::release::adoption::Difference;
 use crate::request::Request;
 use crate::request::roles::RoleState;
 use crate::steps::damage::Damage;
-
-/// The first error of steps that do not wait for each other.
-#[derive(Default)]
-struct First(Option<EngineError>);
-
-impl First {
-    /// Keeps the error of a step if it is the first one.
-    fn keep(&mut self, outcome: Result<(), EngineError>) {
-        match (outcome, &self.0) {
-            (Err(error), None) => self.0 = Some(error),
-            // What is wrong counts more than what is waited for.
-            (Err(error), Some(first)) if first.is_wait() => self.0 = Some(error),
-            (Err(error), Some(first)) => tracing::debug!(%error, %first, "something else failed as well"),
-            (Ok(()), _) => {}
-        }
-    }
-}
+use crate::steps::first_error::FirstError;
 
 /// Why the release is not what the spec wants.
 struct Unfollowed {
@@ -53,7 +37,7 @@ impl Request {
     /// fails, must not leave a Dataset unattended. Of a refused spec only the number of workers is
     /// followed. The first error is returned.
     pub async fn sync(&mut self) -> Result<(), EngineError> {
-        let mut failed = First::default();
+        let mut failed = FirstError::default();
         self.forget_stale_references();
         self.sync_metadata().await;
         failed.keep(self.sync_replicas().await);
@@ -66,12 +50,12 @@ impl Request {
         self.sync_cache_states();
         self.update_cache_of_dataset();
         let serves = !self.roles.iter().any(RoleState::fails_dataset);
-        if failed.0.as_ref().is_none_or(EngineError::leaves_release) && !self.refused && serves {
-            let is_followed = failed.0.is_none();
+        if failed.get().is_none_or(EngineError::leaves_release) && !self.refused && serves {
+            let is_followed = failed.get().is_none();
             failed.keep(self.sync_ufs(is_followed).await);
         }
         self.sync_schedule_info_to_cache_nodes();
-        failed.0.map_or(Ok(()), Err)
+        failed.into_result()
     }
 
     /// SyncRuntime: a change of the spec becomes an upgrade of the release, and so does an object

@@ -13,7 +13,7 @@ use wasser_api::ObjectKey;
 use wasser_api::dataset::Reference;
 use wasser_api::reasons::events as reasons;
 use wasser_api::{finalizers, labels, names};
-use wasser_engine::{EngineError, Request, RuntimeObject, Shared, Wake};
+use wasser_engine::{EngineError, FirstError, Request, RuntimeObject, Shared, Wake};
 use wasser_plugin::{Observer, Plugin};
 
 use super::bound::can_be_bound;
@@ -284,8 +284,10 @@ async fn reconcile_runtime(request: &mut Request, refusal: Option<EngineError>) 
 async fn attend(request: &mut Request) -> Result<(), EngineError> {
     let volume = request.create_volume().await;
     request.volume_failed = volume.is_err();
-    let synced = request.sync().await;
-    volume.and(synced)
+    let mut failed = FirstError::default();
+    failed.keep(request.sync().await);
+    failed.keep(volume);
+    failed.into_result()
 }
 
 /// DeleteVolume, Shutdown, and then the Dataset and the finalizer are let go.
