@@ -70,6 +70,8 @@ pub struct Request {
     pub dataset: Option<Arc<Dataset>>,
     /// Whether this reconcile could not create the volume, or not keep its claim true.
     pub volume_failed: bool,
+    /// Whether the status gets the mounts of the Dataset with its next write.
+    pub gives_mounts: bool,
     /// The workloads of the roles that the runtime has.
     pub roles: Vec<RoleState>,
     /// What the plugin gets to know.
@@ -180,6 +182,7 @@ impl Request {
             uid,
             dataset,
             volume_failed: false,
+            gives_mounts: false,
             roles,
             context,
             runtime_status,

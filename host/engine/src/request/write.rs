@@ -54,6 +54,11 @@ impl Request {
     async fn write_dataset_status(&mut self) -> Result<(), EngineError> {
         if let Some(dataset) = self.dataset.clone() {
             let written = write_status_of(&self.shared, &dataset, &self.dataset_status).await?;
+            if std::mem::take(&mut self.gives_mounts) {
+                let generation = dataset.metadata.generation.unwrap_or_default();
+                let shown = &self.shared.mounts_shown;
+                shown.note(&self.uid, generation, Instant::now());
+            }
             self.look_again_at(written);
         }
         Ok(())

@@ -241,10 +241,7 @@ impl Request {
             return Ok(());
         }
         self.mounted();
-        let generation = self.dataset.as_ref().and_then(|dataset| dataset.metadata.generation);
-        self.shared
-            .mounts_shown
-            .note(&self.uid, generation.unwrap_or_default(), Instant::now());
+        self.gives_mounts = true;
         self.remove_dataset_condition(conditions::UPDATING);
         self.update_dataset_status(DatasetPhase::Bound);
         self.restart_metadata_sync();
