@@ -98,6 +98,7 @@ pub async fn reconcile(mut dataset: Arc<Dataset>, shared: &Arc<Shared>, facts: F
     let uid = dataset.uid().unwrap_or_default();
     if !alone {
         shared.wait_is_over(&uid, RUNTIME);
+        facts.unserved.is_served(&uid);
         return Ok(Action::await_change());
     }
     let reference = match Reference::of(&dataset.spec.mounts) {

@@ -24,7 +24,8 @@ const AS_NEW: Duration = Duration::from_secs(10);
 /// When to look again for a runtime of a kind that nobody serves, and so nobody watches: between half
 /// of this time and one and a half.
 const UNWATCHED: Duration = Duration::from_secs(600);
-/// How long it is remembered what a Dataset was told that is not looked at again.
+/// How long the user of a Dataset is not told the same again: the API server keeps an event for that
+/// time.
 const REMEMBERED: Duration = Duration::from_secs(3600);
 
 /// When to look again at this Dataset, at another time than at the others.
@@ -100,7 +101,14 @@ impl Unserved {
         Ok(found)
     }
 
-    /// Whether the user of the Dataset with this UID was told something else until now, or nothing.
+    /// Notes that the runtime of the Dataset with this UID is served: should it cease to be, that is
+    /// news.
+    pub fn is_served(&self, uid: &str) {
+        self.told.lock().remove(uid);
+    }
+
+    /// Whether the user of the Dataset with this UID was told something else until now, or nothing for
+    /// as long as events are kept.
     pub fn is_news(&self, uid: &str, message: &str) -> bool {
         self.is_news_at(uid, message, Instant::now())
     }
@@ -110,10 +118,13 @@ impl Unserved {
         message.hash(&mut hasher);
         let text = hasher.finish();
         let mut told = self.told.lock();
-        let before = told.insert(uid.to_owned(), Told { text, at: now });
-        let is_news = before.is_none_or(|before| before.text != text);
+        let is_new = |told: &Told| now.duration_since(told.at) < REMEMBERED;
+        let is_news = told
+            .get(uid)
+            .is_none_or(|before| before.text != text || !is_new(before));
         if is_news {
-            told.retain(|_, told| now.duration_since(told.at) < REMEMBERED);
+            told.insert(uid.to_owned(), Told { text, at: now });
+            told.retain(|_, told| is_new(told));
         }
         is_news
     }
@@ -188,9 +199,14 @@ mod tests {
         assert!(!unserved.is_news_at("a", "text", later));
         assert!(unserved.is_news_at("a", "other", later));
         assert!(unserved.is_news_at("a", "text", later));
+        // One that was served meanwhile, and one whose event has been deleted since.
+        unserved.is_served("a");
+        assert!(unserved.is_news_at("a", "text", later));
+        assert!(unserved.is_news_at("b", "text", now + REMEMBERED));
         // One that is gone is forgotten.
-        assert!(unserved.is_news_at("a", "last", now + REMEMBERED));
-        assert_eq!(unserved.told.lock().len(), 1);
+        assert!(unserved.is_news_at("c", "text", later + REMEMBERED));
+        let left: Vec<String> = unserved.told.lock().keys().cloned().collect();
+        assert!(!left.contains(&"a".to_owned()), "{left:?}");
     }
 
     #[test]
