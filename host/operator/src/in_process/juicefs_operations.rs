@@ -205,13 +205,13 @@ async fn a_load_of_a_volume_that_is_for_other_nodes_than_the_workers_runs_on_one
     let made = job(&scene, "Job", "warm-loader-job").await;
     assert_eq!((named(&made), &made["spec"]["completions"]), (vec![], &json!(1)));
     let why = status(&scene, "DataLoad", "warm", "Executing").await["infos"]["without-worker"].clone();
-    assert_eq!(why, "JuiceFSRuntime.spec.fuse.nodeSelector");
+    assert_eq!(why, "PersistentVolume default-demo.spec.nodeAffinity");
 
     let spec = json!({"dataset": {"name": "demo"}, "nodeSelector": {"pool": "cache"}});
     scene.server.create(&operation("DataLoad", "torn", spec));
     let refused = status(&scene, "DataLoad", "torn", "Failed").await;
     let message = refused["conditions"][0]["message"].as_str().unwrap();
-    let both = "JuiceFSRuntime.spec.fuse.nodeSelector and DataLoad.spec.nodeSelector";
+    let both = "PersistentVolume default-demo.spec.nodeAffinity and DataLoad.spec.nodeSelector";
     assert!(message.contains(both), "{message}");
     assert_eq!(scene.server.objects("Job", "default").len(), 1);
 }

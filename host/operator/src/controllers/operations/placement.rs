@@ -2,7 +2,6 @@
 
 use kube::ResourceExt;
 use kube::runtime::events::EventType;
-use serde_json::Value;
 use wasser_api::reasons::events as reasons;
 use wasser_api::{ObjectKey, names};
 use wasser_engine::operations::fit::{self, Node};
@@ -26,12 +25,15 @@ pub async fn keep(
     }
     let caches = &operations.shared.caches;
     let ObjectKey { namespace, name } = ObjectKey::of(&*target.dataset);
-    let volume = caches.volume(&names::persistent_volume(&namespace, &name));
-    let affinity = volume
+    let name = names::persistent_volume(&namespace, &name);
+    let affinity = caches
+        .volume(&name)
         .and_then(|volume| volume.spec.clone()?.node_affinity)
         .and_then(|affinity| serde_json::to_value(affinity).ok())
         .filter(|_| plan.dataset_mount.is_some());
-    let volume = affinity.as_ref().map(|affinity| (field(target), affinity));
+    // It has them from when it was made: another selector of the clients does not move it.
+    let field = format!("PersistentVolume {name}.spec.nodeAffinity");
+    let volume = affinity.as_ref().map(|affinity| (field, affinity));
     let ran = install::ran(operations, operation);
     let demands = fit::demands(operation, volume, ran.as_ref());
     let nodes: Vec<Node> = caches
@@ -54,15 +56,4 @@ pub async fn keep(
         plan.infos.insert(fit::WITHOUT_WORKER.to_owned(), fields);
     }
     Ok(plan)
-}
-
-/// Returns the field that the volume has its nodes from.
-fn field(target: &Target) -> String {
-    let is_of_client = target
-        .runtime
-        .object()
-        .pointer("/spec/client")
-        .is_some_and(Value::is_object);
-    let clients = if is_of_client { "client" } else { "fuse" };
-    format!("{}.spec.{clients}.nodeSelector", target.resource.kind)
 }
