@@ -32,17 +32,29 @@ fn has(live: &Value, wanted: &Value) -> bool {
     }
 }
 
+/// Flags and maps that the API server keeps only if they say something.
+const FLAGS: [&str; 5] = [
+    "nullable",
+    "preserveUnknownFields",
+    "uniqueItems",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+];
+const MAPS: [&str; 3] = ["properties", "patternProperties", "dependencies"];
+
 /// Drops what the API server does not keep, or keeps as if nothing was said.
 fn drop_empty(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             fields.values_mut().for_each(drop_empty);
-            let is_empty = |value: &Value| match value {
+            let is_empty = |key: &str, value: &Value| match value {
                 Value::Null => true,
                 Value::Array(items) => items.is_empty(),
+                Value::Bool(flag) => !flag && FLAGS.contains(&key),
+                Value::Object(map) => map.is_empty() && MAPS.contains(&key),
                 _ => false,
             };
-            fields.retain(|_, value| !is_empty(value));
+            fields.retain(|key, value| !is_empty(key, value));
         }
         Value::Array(items) => items.iter_mut().for_each(drop_empty),
         _ => {}
@@ -72,6 +84,9 @@ mod tests {
     #[case::defaults("/names", json!({"kind": "DemoRuntime", "plural": "demoruntimes", "listKind": "DemoRuntimeList"}), true)]
     #[case::another_type(SCHEMA, json!({"size": {"type": "string"}}), false)]
     #[case::an_old_field(SCHEMA, json!({"size": {"type": "integer"}, "old": {"type": "string"}}), false)]
+    #[case::of_any_fields(SCHEMA, json!({"size": {"type": "integer", "properties": {}, "nullable": false}}), true)]
+    #[case::nullable(SCHEMA, json!({"size": {"type": "integer", "nullable": true}}), false)]
+    #[case::a_default(SCHEMA, json!({"size": {"type": "integer", "default": 0}}), false)]
     #[case::another_scope("/scope", json!("Cluster"), false)]
     fn what_the_api_server_adds_does_not_count(#[case] pointer: &str, #[case] value: Value, #[case] same: bool) {
         let read = |spec: Value| serde_json::from_value::<CustomResourceDefinitionSpec>(spec).unwrap();
