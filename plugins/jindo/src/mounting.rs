@@ -34,13 +34,28 @@ pub fn bring_about(ctx: &Context<Spec>, host: &impl Host, change: Option<&UfsCha
     let mut there = mounted(host, &pod)?;
     let mut going = going(change, &sources, &attempts);
     going.retain(|path| there.contains(path));
+    let mut failures = Failures::default();
     for path in &going {
-        if unmount(host, &pod, path)? {
-            there.retain(|other| other != path);
-            attempts.note_unmounted(path);
+        let next = sources.mounts.iter().find(|(wanted, _)| wanted == path);
+        let what = match next {
+            Some((_, target)) => format!("{target} at {path}, for which `jindocache -unmount` has to come first"),
+            None => format!("nothing at {path} by `jindocache -unmount`"),
+        };
+        if !failures.leave_time_for(&what) {
+            continue;
+        }
+        match unmount(host, &pod, path) {
+            Ok(()) => {
+                there.retain(|other| other != path);
+                attempts.note_unmounted(path);
+            }
+            // What is to come in its place would seem to be there.
+            Err(error) if next.is_some() => {
+                failures.keep(&what, path, Err(error));
+            }
+            Err(error) => tell_that_it_stays(host, &pod, path, error)?,
         }
     }
-    let mut failures = Failures::default();
     for last in [false, true] {
         let now = |path: &String| !there.contains(path) && attempts.has_failed(path) == last;
         let missing: Vec<&(String, String)> = sources.mounts.iter().filter(|(path, _)| now(path)).collect();
@@ -144,18 +159,23 @@ fn mounted(host: &impl Host, pod: &str) -> Result<Vec<String>> {
     Ok(reports::mounts(&listed).into_iter().map(str::to_owned).collect())
 }
 
-/// Unmounts a path, and returns whether it is gone. One that stays is reported once, and does not
-/// keep the others from being mounted: at worst, there is more to see than was asked for.
-fn unmount(host: &impl Host, pod: &str, path: &str) -> Result<bool> {
-    let why = match host.ask(pod, &["jindocache", "-unmount", path], EACH) {
-        Ok(said) if said.code == 0 => return Ok(true),
-        Ok(said) => last_line(&said.stderr).to_owned(),
-        Err(HostError::Timeout) => HostError::Timeout.to_string(),
-        Err(error) => return Err(error.into()),
+fn unmount(host: &impl Host, pod: &str, path: &str) -> std::result::Result<(), HostError> {
+    let said = host.ask(pod, &["jindocache", "-unmount", path], EACH)?;
+    match said.code {
+        0 => Ok(()),
+        _ => Err(HostError::Failed(last_line(&said.stderr).to_owned())),
+    }
+}
+
+/// Reports once that a path which is no longer wanted stays. That does not keep the others from being
+/// mounted: at worst, there is more to see than was asked for.
+fn tell_that_it_stays(host: &impl Host, pod: &str, path: &str, error: HostError) -> Result<()> {
+    let (HostError::Failed(_) | HostError::Timeout) = error else {
+        return Err(error.into());
     };
-    let message = format!("`jindocache -unmount` in pod {pod} could not unmount {path}, which stays visible: {why}");
+    let message = format!("`jindocache -unmount` in pod {pod} could not unmount {path}, which stays visible: {error}");
     host.event(Severity::Warning, "UnmountFailed", &message)?;
-    Ok(false)
+    Ok(())
 }
 
 fn last_line(text: &str) -> &str {

@@ -131,6 +131,28 @@ fn what_goes_is_unmounted_before_what_comes_is_mounted(#[case] code: i32, #[case
     assert_eq!(reported.count(), events);
 }
 
+#[rstest]
+#[case::refused(Ok(1))]
+#[case::unanswered(Err(HostError::Timeout))]
+fn a_source_is_not_replaced_while_the_old_one_cannot_be_unmounted(#[case] unmount: Result<i32, HostError>) {
+    let (old, new) = (mount("oss://a/x", "a"), mount("oss://a/y", "a"));
+    let ctx = live(&[old], &[new], json!({}), Some(LATER));
+    let host = master().on_exec(move |_, argv| match argv {
+        [_, "-mount"] => ok("Mount point: /a oss://a/x"),
+        [_, "-unmount", _] => unmount.clone().and_then(|code| exit(code, "in use")),
+        [_, "-listCacheSet"] => ok("cacheStrategy: DISTRIBUTED"),
+        _ => ok(""),
+    });
+    let change = Jindo::should_update_ufs(&ctx, &host).unwrap();
+    let refused = converse(&host, |host| Jindo::update_ufs(&ctx, host, &change)).unwrap_err();
+    assert!(refused.to_string().contains("oss://a/y at /a, for which"), "{refused}");
+    assert!(
+        !host.calls().iter().any(|call| call.contains("-mount /a")),
+        "{:?}",
+        host.calls()
+    );
+}
+
 /// What a pod has as a file is as old as the pod.
 #[test]
 fn cache_sets_that_change_reach_the_master_once_and_unmount_nothing() {
