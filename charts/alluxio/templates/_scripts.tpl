@@ -172,7 +172,8 @@ failed=0
 failures=${TMPDIR:-/tmp}/fluid-failed
 before=$(cat "$failures" 2>/dev/null)
 
-table=$(alluxio_fs mount) || { echo "$table"; exit 2; }
+# Alluxio may ask each data source for it.
+table=$(EACH=$((ends - SECONDS)); alluxio_fs mount) || { echo "$table"; exit 2; }
 # Lines: paths that are mounted, that stay so, and that were unmounted.
 mounted= kept= gone=
 while IFS= read -r line; do

@@ -18,7 +18,9 @@ const BY_INPUT: [&str; 4] = [
      exec alluxio \"${words[@]}\"",
     "bash",
 ];
-/// How long each of them can take: a data source that hangs must not keep the others away.
+/// How long the list of mounts can take: Alluxio may ask each data source for it.
+const LIST: Duration = Duration::from_secs(50);
+/// How long each of the others can take: a data source that hangs must not keep the others away.
 const EACH: Duration = Duration::from_secs(20);
 
 /// Makes the mounts of a master those of `mounts`, one by one. One that fails does not keep the
@@ -33,7 +35,7 @@ pub fn bring_about(
     first_unmount: &[String],
 ) -> Result<()> {
     let mut attempts = Attempts::read(ctx, host)?;
-    let table = MountTable::parse(&host.run(&pod.name, &["alluxio", "fs", "mount"], EACH)?);
+    let table = MountTable::parse(&host.run(&pod.name, &["alluxio", "fs", "mount"], LIST)?);
     let mut run = Run {
         host,
         pod,
