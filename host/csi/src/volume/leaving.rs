@@ -84,7 +84,7 @@ impl Leaving {
         Ok(true)
     }
 
-    /// Notes that the client certainly leaves, if it is known.
+    /// Notes that the client certainly leaves from now on, if it is known.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -94,6 +94,7 @@ impl Leaving {
             Some(left) => self.write(
                 label,
                 Left {
+                    since: boot::uptime()?,
                     is_certain: true,
                     ..left
                 },
