@@ -71,7 +71,7 @@ pub fn plan(ctx: &Context<Spec>, host: &impl Host, operation: &DataOperation) ->
 fn image(ctx: &Context<Spec>, class: &Class, spec: &DataOperationSpec, field: &str) -> Result<String> {
     let field = format!("{field}.image");
     if !spec.image.is_empty() {
-        let reference = Reference::parse(&spec.image).map_err(|why| {
+        let reference = Reference::written(&spec.image).map_err(|why| {
             let message = format!("`{}` is not a reference to an image: {why}", spec.image.escape_debug());
             Error::invalid(&field, message)
         })?;

@@ -148,7 +148,7 @@ fn image(part: &Part<'_>, container: &Map<String, Value>) -> Result<String> {
         return Ok(reference.to_string());
     }
     let of_class = container.get("image").and_then(Value::as_str).unwrap_or_default();
-    let known = Reference::parse(of_class).map_err(|why| {
+    let known = Reference::written(of_class).map_err(|why| {
         let message = format!(
             "`{}` is not a reference to an image: {why}; correct it, or name an image in the runtime",
             of_class.escape_debug()

@@ -81,7 +81,7 @@ fn pods(spec: Value) -> Value {
     "a container with a name and an image")]
 #[case::no_image(pods(json!({"containers": [{"name": "a"}]})), "topology.master.template.spec.containers[0].image",
     "is not a reference to an image")]
-#[case::placeholder(pods(json!({"containers": [{"name": "a", "image": "$image"}]})),
+#[case::two_words(pods(json!({"containers": [{"name": "a", "image": "an image"}]})),
     "topology.master.template.spec.containers[0].image", "name an image in the runtime")]
 #[case::resources(pods(json!({"containers": [{"name": "a", "image": "a", "resources": {"limits": {"cpu": "x"}}}]})),
     "topology.master.template.spec.containers[0].resources.limits.cpu", "is not a quantity")]

@@ -143,8 +143,8 @@ fn a_tiered_store_that_cannot_work(#[case] fields: Value, #[case] field: &str, #
 #[case::pull_policy(json!({"juicefsVersion": {"imagePullPolicy": "Sometimes"}}), "juicefsVersion.imagePullPolicy",
     "Always, IfNotPresent, Never")]
 #[case::image(json!({"fuse": {"image": "a b"}}), "fuse.image", "not a reference to an image")]
-#[case::image_of_workers(json!({"juicefsVersion": {"image": "Mirror/a/Mount"}}), "juicefsVersion.image",
-    "`Mount` has capital letters")]
+#[case::image_of_workers(json!({"juicefsVersion": {"image": "mirror/my mount"}}), "juicefsVersion.image",
+    "`my mount` is not made of small letters")]
 #[case::two_tags(json!({"fuse": {"image": "mirror/mount:v1", "imageTag": "v2"}}), "fuse.imageTag",
     "give one of them only")]
 #[case::quantity(json!({"worker": {"resources": {"limits": {"memory": "2 GB"}}}}), "worker.resources.limits.memory",

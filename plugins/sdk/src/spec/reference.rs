@@ -22,15 +22,11 @@ pub struct Reference {
 
 impl Reference {
     /// Reads `<name>[:<tag>][@<digest>]`.
+    ///
+    /// # Errors
+    /// No kubelet reads it; the text says why.
     pub fn parse(text: &str) -> std::result::Result<Self, String> {
-        let (rest, digest) = text
-            .split_once('@')
-            .map_or((text, None), |(rest, digest)| (rest, Some(digest)));
-        // A colon before a slash belongs to the port of the registry.
-        let (name, tag) = match rest.rsplit_once(':') {
-            Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
-            _ => (rest, None),
-        };
+        let (name, tag, digest) = divide(text);
         check_name(name)?;
         tag.map(check_tag).transpose()?;
         digest.map(check_digest).transpose()?;
@@ -41,12 +37,36 @@ impl Reference {
         })
     }
 
-    /// Reads the fields `image` and `imageTag` of the object at `field`. Either may hold the tag
-    /// and the digest; `imageTag` takes them as `<tag>`, `<digest>` or `<tag>@<digest>`.
+    /// Reads one that a user has written. What no kubelet reads, as `<REPOSITORY>/client:v1` in many a
+    /// manifest, is taken as it is: the API server takes it, and the kubelet says what is wrong.
+    ///
+    /// # Errors
+    /// It has spaces, or an empty part, so that it is unclear what is meant; the text says why.
+    pub fn written(text: &str) -> std::result::Result<Self, String> {
+        Reference::parse(text).or_else(|why| {
+            let (name, tag, digest) = divide(text);
+            let parts = [Some(name), tag, digest];
+            if !parts.into_iter().flatten().all(is_one_word) {
+                return Err(why);
+            }
+            Ok(Reference {
+                name: name.into(),
+                tag: tag.unwrap_or_default().into(),
+                digest: digest.unwrap_or_default().into(),
+            })
+        })
+    }
+
+    /// Reads the fields `image` and `imageTag` of the object at `field`, each as a user has written it.
+    /// Either may hold the tag and the digest; `imageTag` takes them as `<tag>`, `<digest>` or
+    /// `<tag>@<digest>`.
+    ///
+    /// # Errors
+    /// They contradict each other, or one of them cannot be read.
     pub fn of(image: &str, image_tag: &str, field: &str) -> Result<Self> {
         let mut reference = Reference::default();
         if !image.is_empty() {
-            reference = Reference::parse(image).map_err(|why| {
+            reference = Reference::written(image).map_err(|why| {
                 let message = format!(
                     "`{}` is not a reference to an image: {why}; write for instance \
                      `registry.example.com/juicedata/mount`",
@@ -125,6 +145,22 @@ impl fmt::Display for Reference {
     }
 }
 
+/// Divides a reference into name, tag and digest.
+fn divide(text: &str) -> (&str, Option<&str>, Option<&str>) {
+    let (rest, digest) = text
+        .split_once('@')
+        .map_or((text, None), |(rest, digest)| (rest, Some(digest)));
+    // A colon before a slash belongs to the port of the registry.
+    match rest.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => (name, Some(tag), digest),
+        _ => (rest, None, digest),
+    }
+}
+
+fn is_one_word(part: &str) -> bool {
+    !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// Reads `<tag>`, `<digest>`, `@<digest>` or `<tag>@<digest>`; both are empty if nothing is given.
 fn parse_tag(text: &str) -> std::result::Result<(&str, &str), String> {
     let (tag, digest) = match text.split_once('@') {
@@ -132,7 +168,7 @@ fn parse_tag(text: &str) -> std::result::Result<(&str, &str), String> {
         None if text.contains(':') => ("", Some(text)),
         None => (text, None),
     };
-    if !tag.is_empty() {
+    if !tag.is_empty() && (!is_one_word(tag) || tag.contains(['/', ':'])) {
         check_tag(tag)?;
     }
     digest.map(check_digest).transpose()?;
