@@ -1,12 +1,12 @@
-//! The option `fluid.fuse.hostvolume`: a directory of the node that the client sees, such as a
-//! cache or the socket of a daemon. The client itself does not have this option.
+//! The option `fluid.fuse.hostvolume`: a directory of the node that the client sees, such as a cache, or
+//! a file or the socket of a daemon. The client itself does not have this option.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use wasser_sdk::{DatasetSpec, Error, Result};
 
-/// The option's name. Its value is the directory, or `<directory>:<where the client sees it>`.
+/// The option's name. Its value is the path, or `<path>:<where the client sees it>`.
 pub const OPTION: &str = "fluid.fuse.hostvolume";
 
 /// What the names of the volumes begin with.
@@ -20,6 +20,7 @@ pub fn of(dataset: &DatasetSpec, options: &BTreeMap<String, String>) -> Result<V
         .iter()
         .filter_map(|mount| dataset.options_of(mount).remove(OPTION));
     let values: BTreeSet<String> = of_mounts.chain(options.get(OPTION).cloned()).collect();
+    let read_only = dataset.access_modes.iter().any(|mode| mode == "ReadOnlyMany");
     let volume = |(at, text): (usize, String)| {
         let (directory, place) = text.split_once(':').unwrap_or((&text, &text));
         if [directory, place].iter().any(|path| !is_plain(path)) {
@@ -32,11 +33,12 @@ pub fn of(dataset: &DatasetSpec, options: &BTreeMap<String, String>) -> Result<V
             ));
         }
         let name = format!("{NAME}{at}");
-        let source = json!({"path": directory, "type": "DirectoryOrCreate"});
-        Ok((
-            json!({"name": name, "hostPath": source}),
-            json!({"name": name, "mountPath": place}),
-        ))
+        let mut mount = json!({"name": name, "mountPath": place});
+        if read_only {
+            mount["readOnly"] = json!(true);
+        }
+        // Without a type, it may be a file.
+        Ok((json!({"name": name, "hostPath": {"path": directory}}), mount))
     };
     values.into_iter().enumerate().map(volume).collect()
 }
