@@ -145,7 +145,7 @@ const SYNCED: &str = "echo '2026/01/01 00:00:00.0 juicefs[1] <INFO>: Found: 5, e
 fn a_migration_hands_over_the_words_of_users_as_they_are() {
     for text in HOSTILE {
         let spec = json!({
-            "from": {"externalStorage": {"uri": "s3://bucket/dir"}},
+            "from": {"externalStorage": {"uri": "s3://bucket/dir/"}},
             "to": {"dataset": {"name": "jfsdemo", "namespace": "default", "path": text}},
             "options": {"exclude": text},
         });
@@ -162,6 +162,30 @@ fn a_migration_hands_over_the_words_of_users_as_they_are() {
         });
         assert_eq!(pod.last_words(), "files=3\nbytes=6.00 MiB");
     }
+}
+
+/// `juicefs sync` takes directories, or what has a name or begins so, and refuses one of each.
+#[rstest]
+#[case::file("s3://bucket.host/a/b.tar", "/in/b.tar", ["s3://bucket.host/a/b.tar", "jfs://METAURL/in/b.tar"])]
+#[case::prefix("minio://host:9000/bucket/logs-2024", "logs", ["minio://host:9000/bucket/logs-2024", "jfs://METAURL/logs"])]
+#[case::into_a_directory("s3://bucket.host/a", "/in/", ["s3://bucket.host/a/", "jfs://METAURL/in/"])]
+#[case::of_a_directory("s3://bucket.host/a/", "/in", ["s3://bucket.host/a/", "jfs://METAURL/in/"])]
+#[case::into_the_root("s3://bucket.host/a", "", ["s3://bucket.host/a/", "jfs://METAURL/"])]
+#[case::bucket("s3://bucket.host", "/in", ["s3://bucket.host/", "jfs://METAURL/in/"])]
+#[case::bucket_of_a_service("minio://host:9000/bucket", "/in", ["minio://host:9000/bucket/", "jfs://METAURL/in/"])]
+#[case::bucket_of_an_address("s3://10.0.0.1:9000/bucket", "/in", ["s3://10.0.0.1:9000/bucket/", "jfs://METAURL/in/"])]
+#[case::volume("pvc://claim/a", "/in", ["file:///mnt/fluid-native/a/", "jfs://METAURL/in/"])]
+fn both_ends_are_names_or_both_are_directories(#[case] from: &str, #[case] to: &str, #[case] addresses: [&str; 2]) {
+    let spec = json!({
+        "from": {"externalStorage": {"uri": from}},
+        "to": {"dataset": {"name": "jfsdemo", "namespace": "default", "path": to}},
+    });
+    let mut documents = KIT.operation_with("migrate-in", "DataMigrate", &spec);
+    documents[0]["spec"]["mounts"][0]["mountPoint"] = json!("juicefs:///");
+    let plan = plan(&documents).unwrap();
+    let env = plan["podSpec"]["containers"][0]["env"].as_array().unwrap();
+    let value = |name: &str| env.iter().find(|variable| variable["name"] == name).unwrap()["value"].clone();
+    assert_eq!([value("FROM"), value("TO")], addresses.map(|address| json!(address)));
 }
 
 #[test]

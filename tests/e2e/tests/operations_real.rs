@@ -64,6 +64,15 @@ async fn data_are_copied_into_a_dataset_loaded_and_copied_out_again() {
         assert_eq!(read, format!("what {file} contains\n"));
     }
 
+    // What is no directory is the name of a file.
+    let one = json!({"dataset": {"name": "demo", "namespace": namespace, "path": "/one/renamed"}});
+    let spec = json!({"from": storage("2024/a", "secret-key"), "to": one});
+    installed.apply(&operation("DataMigrate", "one", &spec)).await;
+    let status = installed.ended("DataMigrate", "one", "Complete").await;
+    assert_eq!(status["infos"]["files"], "1", "{status}");
+    let read = installed.inside("reader", "cat /data/one/renamed").await;
+    assert_eq!(read, "what a contains\n");
+
     let load = |path: &str| json!({"dataset": {"name": "demo"}, "target": [{"path": path}], "loadMetadata": true});
     installed.apply(&operation("DataLoad", "warm", &load("/in"))).await;
     let status = installed.ended("DataLoad", "warm", "Complete").await;
@@ -87,6 +96,7 @@ async fn data_are_copied_into_a_dataset_loaded_and_copied_out_again() {
     for (kind, name) in [
         ("DataMigrate", "refused"),
         ("DataMigrate", "in"),
+        ("DataMigrate", "one"),
         ("DataMigrate", "out"),
         ("DataLoad", "warm"),
         ("DataLoad", "missing"),

@@ -1,4 +1,7 @@
-//! The two ends of a migration, as `juicefs sync` names them. Both are directories.
+//! The two ends of a migration, as `juicefs sync` names them: both are directories, or both are names,
+//! of a file or of all that begins so.
+
+use std::net::Ipv4Addr;
 
 use serde_json::{Value, json};
 use wasser_api::operations::{DatasetPath, ExternalStorage, MigrateEnd};
@@ -17,8 +20,10 @@ const MOUNTED: &str = "/mnt/fluid-native";
 /// One end of a migration.
 #[derive(Debug, Default, PartialEq)]
 pub struct End {
-    /// The address; it ends in `/`, and has no secret in it.
+    /// The address as that of a directory; it ends in `/`, and has no secret in it.
     pub address: String,
+    /// Whether the user has written it without the `/`, so that it may be the name of a file.
+    pub may_be_name: bool,
     /// Variables with the keys of the storage.
     pub env: Vec<Value>,
     /// The claim of a volume that it is in, and the directory where the pod finds it.
@@ -40,6 +45,15 @@ impl End {
         }
     }
 
+    /// Returns the addresses of both ends: as names if both may be, and otherwise as directories.
+    pub fn addresses(from: &Self, to: &Self) -> [String; 2] {
+        let are_names = from.may_be_name && to.may_be_name;
+        [from, to].map(|end| match end.address.strip_suffix('/') {
+            Some(name) if are_names => name.to_owned(),
+            _ => end.address.clone(),
+        })
+    }
+
     /// Returns the volume of the end, and where a container mounts it.
     pub fn volume(&self, read_only: bool) -> Option<(Value, Value)> {
         let (claim, _) = self.claim.as_ref()?;
@@ -52,15 +66,17 @@ impl End {
     }
 }
 
-/// A directory of the file system itself. The community edition takes the address of the metadata
+/// A place in the file system itself. The community edition takes the address of the metadata
 /// engine from a variable whose name stands in the place of the host.
 fn own(source: &Source, field: &str, dataset: &DatasetPath) -> Result<End> {
     let host = match source.edition {
         Edition::Community => "METAURL",
         Edition::Enterprise => &source.name,
     };
-    let path = format!("{}/{}", source.directory, dataset.path.as_deref().unwrap_or_default());
+    let given = dataset.path.as_deref().unwrap_or_default();
+    let path = format!("{}/{given}", source.directory);
     Ok(End {
+        may_be_name: !given.is_empty() && !given.ends_with('/'),
         address: format!("jfs://{host}{}", encoded(&directory(field, &path)?)),
         ..End::default()
     })
@@ -102,11 +118,25 @@ fn external(field: &str, storage: &ExternalStorage) -> Result<End> {
             invalid("is not an address; write for instance `s3://<bucket>.<endpoint>/<directory>`")
         }
         scheme => Ok(End {
+            may_be_name: !rest.ends_with('/') && is_in_bucket(scheme, rest),
             address: literal(&format!("{scheme}://{}/", rest.trim_end_matches('/'))),
             env: keys::of(field, scheme, storage)?,
             claim: None,
         }),
     }
+}
+
+/// Whether an address without its scheme leads into a bucket, and not to it. Some have the bucket in
+/// their host, and others in their path, as JuiceFS tells them apart.
+fn is_in_bucket(scheme: &str, rest: &str) -> bool {
+    let mut parts = rest.split('/').filter(|part| !part.is_empty());
+    let host = parts.next().unwrap_or_default();
+    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
+    let is_service = host == "localhost"
+        || host.parse::<Ipv4Addr>().is_ok()
+        || host.ends_with(".amazonaws.com") && (host.starts_with("s3.") || host.starts_with("s3-"));
+    let has_bucket_in_path = scheme == "minio" || scheme == "s3" && is_service;
+    parts.count() > usize::from(has_bucket_in_path)
 }
 
 /// Returns an absolute path that ends in `/`.

@@ -44,10 +44,11 @@ pub fn plan(ctx: &Context<Spec>, spec: &DataMigrateSpec) -> Result<Plan> {
     let mut scripts: BTreeMap<String, String> = [SCRIPT, COMMON]
         .map(|(name, text)| (name.to_owned(), text.to_owned()))
         .into();
+    let [from_address, to_address] = End::addresses(&from, &to);
     let mut environment = vec![
         variable("JUICEFS", source.edition.cli()),
-        variable("FROM", &from.address),
-        variable("TO", &to.address),
+        variable("FROM", &from_address),
+        variable("TO", &to_address),
     ];
     environment.extend(from.claim.iter().map(|(_, directory)| variable("SOURCE", directory)));
     environment.extend(timeout.map(|seconds| variable("TIMEOUT", &seconds.to_string())));
