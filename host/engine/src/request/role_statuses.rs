@@ -112,7 +112,11 @@ impl Request {
         let status = &mut self.runtime_status;
         status.worker_phase = state.phase();
         status.worker_reason = trouble.as_ref().map(|trouble| trouble.reason.clone());
-        status.desired_worker_number_scheduled = state.desired;
+        // Workers that are missing, or that a watch is late with, are wanted all the same; that they come
+        // back is no scaling.
+        if state.exists {
+            status.desired_worker_number_scheduled = state.desired;
+        }
         status.current_worker_number_scheduled = state.current;
         status.worker_number_ready = state.ready;
         status.worker_number_available = Some(state.available);
