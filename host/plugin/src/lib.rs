@@ -51,8 +51,9 @@ pub use plugin::quarantine::{Quarantine, Standing};
 pub use registry::Registry;
 pub use registry::definition::{Definition, DefinitionSpec, DefinitionStatus};
 pub use registry::definitions::{DefinitionError, Definitions, crd_name};
-pub use registry::registrar::{Artifact, Outcome, Registrar};
+pub use registry::registrar::{Artifact, Registrar};
 pub use registry::settle::{Claim, ClaimedNames, LostClaim, settle};
+pub use registry::standings::Outcome;
 pub use registry::verdict::{
     CANNOT_LIST, ROLLOUT_ANNOTATION, State, VERDICT_ANNOTATION, VERDICT_MESSAGE_ANNOTATION, VERDICT_REASON_ANNOTATION,
     Verdict,

@@ -2,7 +2,7 @@
 //!
 //! # One change after the other
 //! The registrar handles one change at a time and decides about all registrations each time, so the
-//! result does not depend on the order in which changes arrive (`registrar.rs`, `settle.rs`).
+//! result does not depend on the order in which changes arrive (`registrar.rs`, `standings.rs`, `settle.rs`).
 //!
 //! # Readers never wait
 //! The registry is replaced as a whole. A call that is in progress keeps the plugin that it began
@@ -23,6 +23,7 @@ pub mod definitions;
 mod last_good;
 pub mod registrar;
 pub mod settle;
+pub mod standings;
 pub mod verdict;
 
 use std::collections::BTreeMap;

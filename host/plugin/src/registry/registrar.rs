@@ -1,24 +1,21 @@
-//! Fills the registry from registrations and CRDs: loads plugins, settles claims, and keeps the
-//! last good plugin of a registration.
+//! Fills the registry from registrations and CRDs: loads what they offer, and keeps the last good plugin
+//! of a registration on disk.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::ConfigMap;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
 use crate::engine::PluginHost;
 use crate::package::digest::Digest;
-use crate::package::registration::{Pulled, Registration, given, of_other_operator};
+use crate::package::registration::{Pulled, Registration, of_other_operator};
 use crate::package::source::Source;
 use crate::plugin::Plugin;
 use crate::registry::Registry;
 use crate::registry::definitions::Definitions;
 use crate::registry::last_good::{Kept, LastGood};
-use crate::registry::settle::{Claim, ClaimedNames, LostClaim, settle};
-use crate::registry::verdict::Verdict;
+use crate::registry::standings::{KnownRegistration, Obstacle, Outcome, Standings, narrowed};
 
 /// Turns ConfigMaps and CRDs into the contents of the registry, one change after the other.
 pub struct Registrar {
@@ -27,24 +24,7 @@ pub struct Registrar {
     last_good: Arc<LastGood>,
     /// What stands for the keys of which one must have signed what is pulled, if there are any.
     keys: Option<String>,
-    state: Mutex<RegistrarState>,
-}
-
-/// The consequences of a change.
-#[derive(Debug, Default)]
-pub struct Outcome {
-    /// Verdicts to write, by the ConfigMap's name. Empty if nothing relevant has changed.
-    pub verdicts: Vec<(String, Verdict)>,
-    /// Kinds that a different plugin, or a different state of it, serves from now on.
-    pub changed: Vec<String>,
-    /// Kinds that no plugin serves any more. Their runtimes are left running.
-    pub removed: Vec<String>,
-}
-
-#[derive(Default)]
-struct RegistrarState {
-    known: BTreeMap<String, KnownRegistration>,
-    definitions: Definitions,
+    state: Mutex<Standings>,
 }
 
 /// The artifact of a registration.
@@ -58,41 +38,6 @@ pub enum Artifact {
     Withheld(String),
     /// It is here.
     Here(Pulled),
-}
-
-/// Why what a registration offers cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Obstacle {
-    /// It is refused.
-    Refused(String),
-    /// Its artifact is not here yet.
-    Absent(String),
-    /// Its artifact does not come unless somebody changes something.
-    Withheld(String),
-    /// It is for the operator of this version, which is about to come or has just gone.
-    Elsewhere(String),
-}
-
-/// A registration, as it was last seen.
-struct KnownRegistration {
-    /// The digest of its data. A change of annotations, such as the host's own verdict, does not
-    /// count as a change.
-    fingerprint: String,
-    /// Whether it is for the operator of another version.
-    is_elsewhere: bool,
-    created: Option<Time>,
-    /// The plugin that it registers, or why it cannot be used.
-    offer: Result<Arc<Plugin>, Obstacle>,
-    /// The plugin of the last state that served.
-    good: Option<Arc<Plugin>>,
-    /// The same, with no more than the registration gives now. What it gives counts at once, also
-    /// where what it offers is not here.
-    narrowed: Option<Arc<Plugin>>,
-    /// The plugin that serves now, of whatever state.
-    serves: Option<Arc<Plugin>>,
-    /// Whether it is on disk that the offer serves.
-    kept: bool,
-    verdict: Option<Verdict>,
 }
 
 impl Registrar {
@@ -193,7 +138,7 @@ impl Registrar {
     }
 
     /// Fills the registry, and keeps on disk what now serves as it was offered.
-    fn settle(&self, state: &mut RegistrarState) -> Outcome {
+    fn settle(&self, state: &mut Standings) -> Outcome {
         let outcome = state.settle(&self.registry);
         for (name, known) in state.known.iter_mut().filter(|(_, known)| !known.kept) {
             let offered = known.offer.as_ref().ok();
@@ -266,150 +211,6 @@ impl Registrar {
             }
         }
     }
-}
-
-impl RegistrarState {
-    /// Decides again which plugin serves what, and fills the registry accordingly.
-    fn settle(&mut self, registry: &Registry) -> Outcome {
-        // A registration whose offer loses keeps serving with its last good plugin, if that is
-        // possible.
-        let mut kept = BTreeSet::new();
-        let losses = loop {
-            let losses = settle(&self.claims(&kept));
-            let has_fallback = |name: &String| self.known.get(name).is_some_and(|known| self.fallback(known).is_some());
-            let falls_back = |name: &String| !kept.contains(name) && has_fallback(name);
-            match losses.keys().find(|name| falls_back(name)).cloned() {
-                Some(name) => drop(kept.insert(name)),
-                None => break losses,
-            }
-        };
-        let mut serving = BTreeMap::new();
-        let mut verdicts = Vec::new();
-        for (name, known) in &self.known {
-            let plugin = self
-                .proposal(known, kept.contains(name))
-                .filter(|_| !losses.contains_key(name));
-            let verdict = self.verdict(known, plugin, || self.loss(name, &kept, &losses));
-            verdicts.push((name.clone(), plugin.cloned(), verdict));
-            serving.extend(plugin.map(|plugin| (plugin.description.kind.clone(), plugin.clone())));
-        }
-        let mut outcome = Outcome::default();
-        for (name, plugin, verdict) in verdicts {
-            let Some(known) = self.known.get_mut(&name) else {
-                continue;
-            };
-            let is_offered = |plugin: &Arc<Plugin>| known.offer.as_ref().is_ok_and(|offer| Arc::ptr_eq(offer, plugin));
-            if plugin.as_ref().is_some_and(is_offered) {
-                known.good.clone_from(&plugin);
-                known.narrowed.clone_from(&plugin);
-            }
-            known.serves = plugin;
-            if known.verdict.as_ref() != Some(&verdict) {
-                known.verdict = Some(verdict.clone());
-                outcome.verdicts.push((name, verdict));
-            }
-        }
-        (outcome.changed, outcome.removed) = registry.fill(serving);
-        outcome
-    }
-
-    /// Returns the claims of all registrations. Registrations in `kept` claim the names of their
-    /// last good plugin.
-    fn claims(&self, kept: &BTreeSet<String>) -> Vec<Claim> {
-        let claim = |(name, known): (&String, &KnownRegistration)| {
-            let names = ClaimedNames::of(&self.proposal(known, kept.contains(name))?.description);
-            Some(Claim {
-                registration: name.clone(),
-                created: known.created.clone(),
-                held: known
-                    .serves
-                    .as_ref()
-                    .is_some_and(|serves| ClaimedNames::of(&serves.description) == names),
-                names,
-            })
-        };
-        self.known.iter().filter_map(claim).collect()
-    }
-
-    /// Returns the plugin with which a registration can serve: its offer, or else its last good
-    /// plugin.
-    fn proposal<'a>(&self, known: &'a KnownRegistration, keeps: bool) -> Option<&'a Arc<Plugin>> {
-        let offered = known
-            .offer
-            .as_ref()
-            .ok()
-            .filter(|plugin| !keeps && self.is_defined(plugin));
-        offered.or_else(|| self.fallback(known))
-    }
-
-    /// Returns the last good plugin of a registration that now offers a different one.
-    fn fallback<'a>(&self, known: &'a KnownRegistration) -> Option<&'a Arc<Plugin>> {
-        let is_offered = |good: &Arc<Plugin>| known.offer.as_ref().is_ok_and(|offer| Arc::ptr_eq(offer, good));
-        known
-            .narrowed
-            .as_ref()
-            .filter(|good| !is_offered(good) && self.is_defined(good))
-    }
-
-    fn is_defined(&self, plugin: &Plugin) -> bool {
-        self.definitions.check(&plugin.description).is_ok()
-    }
-
-    /// Returns why a registration does not serve with its offer. If it is in `kept`, the reason is
-    /// found by settling the claims with its offer.
-    fn loss(&self, name: &str, kept: &BTreeSet<String>, losses: &BTreeMap<String, LostClaim>) -> Option<LostClaim> {
-        if !kept.contains(name) {
-            return losses.get(name).cloned();
-        }
-        let others = kept.iter().filter(|other| *other != name).cloned().collect();
-        settle(&self.claims(&others)).remove(name)
-    }
-
-    /// Returns the verdict on a registration that serves with this plugin, or with none.
-    fn verdict(
-        &self,
-        known: &KnownRegistration,
-        serves: Option<&Arc<Plugin>>,
-        loss: impl FnOnce() -> Option<LostClaim>,
-    ) -> Verdict {
-        let offered = match &known.offer {
-            Ok(offered) => offered,
-            Err(Obstacle::Refused(reason)) => return Verdict::refused(reason, serves.map(|plugin| &**plugin)),
-            Err(Obstacle::Absent(reason)) => return Verdict::absent(reason, serves.map(|plugin| &**plugin)),
-            Err(Obstacle::Withheld(reason)) => return Verdict::withheld(reason, serves.map(|plugin| &**plugin)),
-            Err(Obstacle::Elsewhere(version)) => return Verdict::elsewhere(version, serves.map(|plugin| &**plugin)),
-        };
-        if let Some(plugin) = serves.filter(|plugin| Arc::ptr_eq(plugin, offered)) {
-            return Verdict::loaded(plugin);
-        }
-        match (self.definitions.check(&offered.description), serves) {
-            (Err(error), Some(plugin)) => Verdict::refused(&error, Some(plugin)),
-            (Err(error), None) => Verdict::undefined(&offered.description.kind, &error),
-            (Ok(()), serves) => match (loss(), serves) {
-                (Some(loss), Some(plugin)) => Verdict::refused(&loss, Some(plugin)),
-                (Some(loss), None) => Verdict::lost(&offered.description.kind, &loss),
-                // Unreachable: a registration with a CRD and without a loss serves.
-                (None, _) => Verdict::loaded(offered),
-            },
-        }
-    }
-}
-
-/// Returns the last good plugin with no more than a ConfigMap gives now. One that cannot be read gives
-/// what it gave. `before` is what this led to last.
-fn narrowed(good: Option<&Arc<Plugin>>, map: &ConfigMap, before: Option<&Arc<Plugin>>) -> Option<Arc<Plugin>> {
-    let good = good?;
-    let Ok(given) = given(map) else {
-        return Some(before.unwrap_or(good).clone());
-    };
-    let Some(narrowed) = good.narrowed(&given) else {
-        return Some(good.clone());
-    };
-    let is_same = |before: &&Arc<Plugin>| {
-        // A build is of a component, a chart, and grants.
-        before.build == narrowed.build
-    };
-    Some(before.filter(is_same).cloned().unwrap_or_else(|| Arc::new(narrowed)))
 }
 
 fn fingerprint(map: &ConfigMap) -> String {
