@@ -254,14 +254,18 @@ fn skips_sidecar(list: &str) -> bool {
     list.split(',').any(|mode| matches!(mode.trim(), "All" | "Sidecar"))
 }
 
+/// On claims whose data a Dataset accelerates: its name, as earlier versions of Fluid labelled them.
+const WRAPPED_BY: &str = "fluid.io/wrapped-by";
+
 /// The name of the Dataset that pods reach by a claim: by that of the Dataset itself, or by one
 /// whose data the Dataset accelerates, as Fluid labels it.
 fn dataset_of(claim: &PersistentVolumeClaim) -> Option<String> {
     if claim.labels().keys().any(|key| key.starts_with(labels::COMMON_PREFIX)) {
         return Some(claim.name_any());
     }
-    let wrapped = claim.labels().get(labels::MANAGED_BY)?;
-    (wrapped != labels::MANAGED_BY_VALUE).then(|| wrapped.clone())
+    let named = claim.labels().get(labels::MANAGED_BY);
+    let wrapped = named.filter(|name| *name != labels::MANAGED_BY_VALUE);
+    wrapped.or_else(|| claim.labels().get(WRAPPED_BY)).cloned()
 }
 
 /// Returns what the Dataset that has the cache, and its runtime, say to pods that use it under a
@@ -300,6 +304,7 @@ mod tests {
             Some("claim")
         );
         assert_eq!(claim(json!({"fluid.io/managed-by": "demo"})).as_deref(), Some("demo"));
+        assert_eq!(claim(json!({"fluid.io/wrapped-by": "demo"})).as_deref(), Some("demo"));
         // This says who made it, not what it holds.
         assert_eq!(claim(json!({"fluid.io/managed-by": "fluid"})), None);
         assert_eq!(claim(json!({"app": "other"})), None);

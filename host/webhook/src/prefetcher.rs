@@ -75,9 +75,8 @@ pub fn mutate(pod: &mut Value, original: &Value, claims: &BTreeMap<String, Strin
         }
     }
     let meanwhile = match says(ASYNC) {
-        None | Some("false") => false,
-        Some(labels::TRUE) => true,
-        Some(_) => return Err(format!("the annotation {ASYNC} is neither true nor false")),
+        None => false,
+        Some(text) => labels::truth(text).ok_or_else(|| format!("the annotation {ASYNC} is neither true nor false"))?,
     };
     let wrong = |_| format!("the annotation {TIMEOUT} is not a number of seconds");
     let timeout = says(TIMEOUT).map_or(Ok(USUAL_TIMEOUT), |text| text.parse::<u32>().map_err(wrong))?;
@@ -197,6 +196,12 @@ fn place(pod: &mut Value, mut container: Value) {
     let policy = pod.pointer("/spec/restartPolicy").and_then(Value::as_str);
     if policy.is_some_and(|policy| policy != "Always") {
         container["restartPolicy"] = json!("Always");
+        // The pod waits for it, and its image may be root's, as the clients are.
+        let context = |key: &str| pod.pointer("/spec/securityContext")?.get(key).cloned();
+        let has_client = pod::items(pod, "/spec/initContainers").any(is_client);
+        if has_client && context("runAsNonRoot") == Some(json!(true)) && context("runAsUser").is_none() {
+            container["securityContext"] = json!({"runAsNonRoot": false});
+        }
         if let Some(containers) = pod::list(pod, &["spec"], "initContainers") {
             let behind = containers.iter().rposition(is_client).map_or(0, |at| at + 1);
             containers.insert(behind, container);

@@ -61,7 +61,12 @@ pub fn mutate(pod: &mut Value, datasets: &BTreeMap<String, DatasetUse>) {
         .map(|dataset| (dataset.common_label.as_str(), *dataset))
         .collect();
     for dataset in used.values() {
-        schedule(pod, &original, dataset);
+        let claims = datasets
+            .iter()
+            .filter(|(_, other)| other.common_label == dataset.common_label)
+            .map(|(claim, _)| claim.as_str());
+        let names: BTreeSet<&str> = claims.chain([dataset.name.as_str()]).collect();
+        schedule(pod, &original, dataset, &names);
     }
     propagate(pod, datasets);
     let names: BTreeSet<&str> = used.values().map(|dataset| dataset.name.as_str()).collect();
@@ -81,12 +86,13 @@ fn volumes<'a>(pod: &Value, datasets: &'a BTreeMap<String, DatasetUse>) -> BTree
 }
 
 /// Nodes that mount the dataset are required, those near its cache are preferred, or those with it
-/// required if the pod's label says so. What the user says on a label is not added to by a
+/// required if the pod's label for one of these names says so. What the user says on a label is not added to by a
 /// preference.
-fn schedule(pod: &mut Value, original: &Value, dataset: &DatasetUse) {
+fn schedule(pod: &mut Value, original: &Value, dataset: &DatasetUse, names: &BTreeSet<&str>) {
     affinity::require(pod, &dataset.nodes);
     let cached = affinity::one_of(&dataset.common_label, &[labels::TRUE.to_owned()]);
-    if pod::label(original, &format!("fluid.io/dataset.{}.sched", dataset.name)) == Some("required") {
+    let says = |name: &&str| pod::label(original, &format!("fluid.io/dataset.{name}.sched")) == Some("required");
+    if names.iter().any(says) {
         affinity::require(pod, &[cached]);
         return;
     }

@@ -17,6 +17,8 @@ pub const SKIP_PRECHECK: &str = "sidecar.fluid.io/skip-precheck";
 const UNPRIVILEGED: &str = "unprivileged.sidecar.fluid.io/inject";
 /// Annotation on pods: who runs them, and brings the mount.
 const PLATFORM: &str = "serverless.fluid.io/platform";
+/// The values of it that mean a kubelet.
+const USUAL_PLATFORMS: [&str; 2] = ["", "default"];
 /// On pods: their sidecars keep their caches on the node.
 const CACHES: &str = "cachedir.sidecar.fluid.io/inject";
 /// On pods: `false` lets their containers start before the mount is there.
@@ -58,7 +60,7 @@ pub fn mutate(pod: &mut Value, sidecars: &BTreeMap<String, Sidecar>, unique: &st
         let name = containers.take(&format!("fluid-fuse-{number}"));
         let own = volumes.iter().filter(|(_, other, _)| other == claim);
         let own: BTreeSet<&str> = own.map(|(volume, _, _)| volume.as_str()).collect();
-        let wishes = wishes(&original, &own, sidecar.read_only);
+        let wishes = wishes(&original, &own, sidecar);
         let directory = format!("{unique}-{number}");
         let made = make(
             sidecar,
@@ -77,7 +79,7 @@ pub fn mutate(pod: &mut Value, sidecars: &BTreeMap<String, Sidecar>, unique: &st
     }
     for (volume, claim, sidecar) in &volumes {
         if let Some((source, directory)) = sources.get(claim) {
-            redirect(pod, volume, source, directory, sidecar.read_only);
+            redirect(pod, volume, source, directory, sidecar);
         }
     }
     mark(pod, &described);
@@ -110,29 +112,41 @@ fn volumes<'a>(pod: &Value, sidecars: &'a BTreeMap<String, Sidecar>) -> Vec<(Str
 }
 
 /// What the pod wants of the sidecar for these volumes. Whoever only reads sees no mount that comes
-/// later, and waits in any case.
-fn wishes(pod: &Value, volumes: &BTreeSet<&str>, read_only: bool) -> Wishes {
+/// later, and waits in any case; so does whoever uses a directory, which the kubelet would make on the
+/// node.
+fn wishes(pod: &Value, volumes: &BTreeSet<&str>, sidecar: &Sidecar) -> Wishes {
     let says = |key: &str| pod::label(pod, key) == Some(labels::TRUE);
     let own = |item: &Value| {
         let name = item.get("name").and_then(Value::as_str);
         name.is_some_and(|name| volumes.contains(name))
     };
-    let reads = read_only
+    let reads = sidecar.read_only
         || pod::items(pod, "/spec/volumes")
             .any(|volume| own(volume) && pod::is_true(volume, "/persistentVolumeClaim/readOnly"))
         || pod::mounts(pod).any(|mount| own(mount) && pod::is_true(mount, "/readOnly"));
+    let is_given = |mount: &Value, key: &str| {
+        mount
+            .get(key)
+            .and_then(Value::as_str)
+            .is_some_and(|path| !path.is_empty())
+    };
+    let descends = !sidecar.directory().is_empty()
+        || pod::mounts(pod)
+            .any(|mount| own(mount) && ["subPath", "subPathExpr"].iter().any(|key| is_given(mount, key)));
     Wishes {
-        wait: reads || pod::label(pod, POST_START) != Some("false"),
+        wait: reads || descends || pod::label(pod, POST_START) != Some("false"),
         caches: says(CACHES),
-        unprivileged: says(UNPRIVILEGED) || annotation(pod, PLATFORM).is_some(),
+        unprivileged: says(UNPRIVILEGED)
+            || annotation(pod, PLATFORM).is_some_and(|platform| !USUAL_PLATFORMS.contains(&platform)),
     }
 }
 
 /// Lets a volume be what the sidecar mounts, and the containers see it when it comes again. That
-/// mount has flags of its own: whoever only reads does not get to see it. A directory of it is
-/// looked up by the kubelet when a container starts, and never out of the file system.
-fn redirect(pod: &mut Value, name: &str, source: &str, directory: &str, read_only: bool) {
-    let mut read_only = read_only;
+/// mount has flags of its own: whoever only reads does not get to see it, but where nobody waits for a
+/// mount, since none might be there at all. A directory of it is looked up by the kubelet when a
+/// container starts, and never out of the file system.
+fn redirect(pod: &mut Value, name: &str, source: &str, directory: &str, sidecar: &Sidecar) {
+    let mut read_only = sidecar.read_only;
     let volumes = pod.pointer_mut("/spec/volumes").and_then(Value::as_array_mut);
     let mut volumes = volumes.into_iter().flatten().filter_map(Value::as_object_mut);
     if let Some(volume) = volumes.find(|volume| volume.get("name") == Some(&json!(name))) {
@@ -147,9 +161,11 @@ fn redirect(pod: &mut Value, name: &str, source: &str, directory: &str, read_onl
         }
         if read_only {
             mount.insert("readOnly".to_owned(), json!(true));
-            mount.remove("mountPropagation");
+            if sidecar.mounts {
+                mount.remove("mountPropagation");
+            }
         }
-        if mount.get("readOnly") != Some(&json!(true)) {
+        if !sidecar.mounts || mount.get("readOnly") != Some(&json!(true)) {
             mount
                 .entry("mountPropagation")
                 .or_insert_with(|| json!("HostToContainer"));

@@ -345,6 +345,10 @@ fn adapt(container: &mut Value, renamed: &[(&str, String)], pod: &Value, templat
         && let Some(context) = container.get_mut("securityContext").and_then(Value::as_object_mut)
     {
         context.remove("privileged");
+        let added = context.get_mut("capabilities").and_then(|all| all.get_mut("add"));
+        if let Some(added) = added.and_then(Value::as_array_mut) {
+            added.retain(|capability| capability != "SYS_ADMIN");
+        }
     }
 }
 

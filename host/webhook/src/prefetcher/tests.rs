@@ -92,6 +92,22 @@ fn files_are_read_while_the_application_starts() {
 }
 
 #[test]
+fn a_job_of_no_root_with_clients_lets_the_image_say_who_reads() {
+    let spec = json!({
+        "restartPolicy": "Never", "securityContext": {"runAsNonRoot": true},
+        "initContainers": [{"name": "fluid-fuse-0"}],
+    });
+    let made = mutated(&pod(json!({ASYNC: "True"}), spec.clone())).unwrap();
+    assert_eq!(names(&made, "/spec/initContainers"), ["fluid-fuse-0", CONTAINER]);
+    let context = |pod: &Value, at: usize| pod["spec"]["initContainers"][at]["securityContext"].clone();
+    assert_eq!(context(&made, 1), json!({"runAsNonRoot": false}));
+    let mut alone = spec;
+    alone["initContainers"] = json!([]);
+    let made = mutated(&pod(json!({}), alone)).unwrap();
+    assert_eq!(context(&made, 0), Value::Null);
+}
+
+#[test]
 fn a_pod_that_ends_gets_a_sidecar_that_ends_with_it() {
     let clients = json!([{"name": "first"}, {"name": "fluid-fuse-0", "restartPolicy": "Always"}, {"name": "own"}]);
     let spec = json!({"restartPolicy": "Never", "containers": [{"name": "app"}], "initContainers": clients});

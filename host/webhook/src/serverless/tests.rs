@@ -176,6 +176,41 @@ fn nobody_writes_to_a_read_only_volume() {
 }
 
 #[test]
+fn where_nobody_waits_for_a_mount_readers_see_one_that_comes_later() {
+    let mut dynamic = sidecars(&["demo"]);
+    let sidecar = dynamic.get_mut("demo").unwrap();
+    (sidecar.read_only, sidecar.mounts) = (true, false);
+    let pod = mutated(labelled(), &dynamic);
+    assert_eq!(pod["spec"]["initContainers"][0]["lifecycle"].get("postStart"), None);
+    assert_eq!(
+        pod["spec"]["containers"][0]["volumeMounts"][0],
+        json!({"name": "data", "mountPath": "/data", "readOnly": true, "mountPropagation": "HostToContainer"})
+    );
+}
+
+#[test]
+fn whoever_uses_a_directory_waits_for_it() {
+    let mut before = pod(json!({INJECT: "true", POST_START: "false"}));
+    before["spec"]["containers"][0]["volumeMounts"][0]["subPath"] = json!("a");
+    let mut part = sidecars(&["demo"]);
+    let waits = |pod: &Value| pod["spec"]["initContainers"][0]["lifecycle"]["postStart"].is_object();
+    assert!(waits(&mutated(before, &part)));
+    part.get_mut("demo").unwrap().sub_path = "/a".to_owned();
+    assert!(waits(&mutated(
+        pod(json!({INJECT: "true", POST_START: "false"})),
+        &part
+    )));
+}
+
+#[test]
+fn the_usual_platform_is_a_kubelet() {
+    let mut asked = labelled();
+    asked["metadata"]["annotations"] = json!({PLATFORM: "default"});
+    let pod = mutated(asked, &sidecars(&["demo"]));
+    assert_eq!(pod["spec"]["initContainers"][0]["securityContext"]["privileged"], true);
+}
+
+#[test]
 fn a_mount_that_only_reads_stays_so() {
     let mut before = pod(json!({INJECT: "true", POST_START: "false"}));
     let reads = json!({"name": "data", "mountPath": "/r", "readOnly": true, "recursiveReadOnly": "Enabled"});
