@@ -70,6 +70,11 @@ fn plans_are_as_expected() {
     json!({"from": {"externalStorage": {"uri": "s3://b/"}}, "to": {"dataset": {"name": "jfsdemo"}}, "options": {"worker": "h"}}),
     "DataMigrate.spec.options[worker]", "spec.parallelism"
 )]
+#[case::deletions_next_to_a_name(
+    json!({"from": {"externalStorage": {"uri": "s3://b.host/a"}}, "to": {"dataset": {"name": "jfsdemo", "path": "/a"}},
+        "options": {"delete-dst": ""}}),
+    "DataMigrate.spec.options[delete-dst]", "no `/` at its end"
+)]
 #[case::duration(
     json!({"from": {"externalStorage": {"uri": "s3://b/"}}, "to": {"dataset": {"name": "jfsdemo"}}, "options": {"timeout": "soon"}}),
     "DataMigrate.spec.options[timeout]", "write for instance `30m`"
@@ -174,7 +179,8 @@ fn a_migration_hands_over_the_words_of_users_as_they_are() {
 #[case::bucket("s3://bucket.host", "/in", ["s3://bucket.host/", "jfs://METAURL/in/"])]
 #[case::bucket_of_a_service("minio://host:9000/bucket", "/in", ["minio://host:9000/bucket/", "jfs://METAURL/in/"])]
 #[case::bucket_of_an_address("s3://10.0.0.1:9000/bucket", "/in", ["s3://10.0.0.1:9000/bucket/", "jfs://METAURL/in/"])]
-#[case::volume("pvc://claim/a", "/in", ["file:///mnt/fluid-native/a/", "jfs://METAURL/in/"])]
+#[case::volume("pvc://claim/a", "/in", ["file:///mnt/fluid-native/a", "jfs://METAURL/in"])]
+#[case::root_of_a_volume("pvc://claim", "/in", ["file:///mnt/fluid-native/", "jfs://METAURL/in/"])]
 fn both_ends_are_names_or_both_are_directories(#[case] from: &str, #[case] to: &str, #[case] addresses: [&str; 2]) {
     let spec = json!({
         "from": {"externalStorage": {"uri": from}},
@@ -276,7 +282,7 @@ fn a_directory_of_a_volume_that_is_not_there_is_no_empty_one() {
     run(&pod, |ran| {
         assert_eq!((ran.code, ran.of("juicefs").len()), (64, 0), "{ran:?}");
         assert!(
-            pod.last_words().contains("/a $(owned)/ in the volume"),
+            pod.last_words().contains("there is no /a $(owned) in the volume"),
             "{}",
             pod.last_words()
         );
@@ -285,6 +291,49 @@ fn a_directory_of_a_volume_that_is_not_there_is_no_empty_one() {
     run(&pod, |ran| {
         assert_eq!(ran.code, 0, "{ran:?}");
         assert_eq!(ran.of("juicefs")[0][1], "file:///mnt/fluid-native/a%20%24%28owned%29/");
+    });
+}
+
+/// A migration out of a volume, of which the script sees what it has.
+#[rstest]
+#[case::to_a_name("/in/b", "", Some("jfs://METAURL/shared/in/b"))]
+#[case::into_a_directory("/in/", "", Some("jfs://METAURL/shared/in/a%20b"))]
+#[case::with_deletions("/in/", "delete-dst", None)]
+fn a_file_of_a_volume_is_copied_as_one(#[case] path: &str, #[case] option: &str, #[case] to: Option<&str>) {
+    let mut spec = json!({
+        "from": {"externalStorage": {"uri": "pvc://claim/a b"}},
+        "to": {"dataset": {"name": "jfsdemo", "namespace": "default", "path": path}},
+    });
+    if !option.is_empty() {
+        spec["options"] = json!({option: ""});
+    }
+    let plan = plan(&KIT.operation_with("migrate-in", "DataMigrate", &spec)).unwrap();
+    let pod = pod_of(&plan, SYNCED);
+    pod.sandbox.file("/mnt/fluid-native/a b", "text");
+    run(&pod, |ran| match to {
+        Some(to) => assert_eq!(
+            ran.of("juicefs")[0][1..],
+            ["file:///mnt/fluid-native/a%20b", to],
+            "{ran:?}"
+        ),
+        None => {
+            assert_eq!((ran.code, ran.of("juicefs").len()), (64, 0), "{ran:?}");
+            assert_eq!(
+                pod.last_words(),
+                "/a b is a file, and files are deleted next to directories only"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_file_that_was_taken_for_a_directory_is_not_taken_for_copied() {
+    let plan = plan(&KIT.operation_with("migrate-in", "DataMigrate", &external("s3://bucket.host/a.tar"))).unwrap();
+    let pod = pod_of(&plan, &SYNCED.replace("Found: 5", "Found: 0"));
+    run(&pod, |ran| {
+        assert_eq!(ran.code, 64, "{ran:?}");
+        let words = "there is nothing below bucket.host/a.tar/; if it is a file, write its name at both ends";
+        assert!(pod.last_words().starts_with(words), "{}", pod.last_words());
     });
 }
 

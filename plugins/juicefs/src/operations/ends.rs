@@ -1,5 +1,5 @@
 //! The two ends of a migration, as `juicefs sync` names them: both are directories, or both are names,
-//! of a file or of all that begins so.
+//! of a file or of all that begins so. What a volume has, the script sees.
 
 use std::net::Ipv4Addr;
 
@@ -54,6 +54,11 @@ impl End {
         })
     }
 
+    /// Whether it may be a file that nobody can look at before.
+    pub fn is_uncertain(&self) -> bool {
+        self.may_be_name && self.claim.is_none()
+    }
+
     /// Returns the volume of the end, and where a container mounts it.
     pub fn volume(&self, read_only: bool) -> Option<(Value, Value)> {
         let (claim, _) = self.claim.as_ref()?;
@@ -87,6 +92,7 @@ fn claim(field: &str, claim: &str, path: &str) -> Result<End> {
     Ok(End {
         address: format!("file://{}", encoded(&at)),
         claim: Some((claim.to_owned(), literal(&at))),
+        may_be_name: !path.is_empty() && !path.ends_with('/'),
         ..End::default()
     })
 }

@@ -25,6 +25,8 @@ const SCRIPT: (&str, &str) = ("datamigrate.sh", include_str!("migrate.sh"));
 const AUTH: &str = "auth.sh";
 /// Files that `juicefs sync` copies at the same time for each unit of the parallelism.
 const THREADS: i64 = 10;
+/// Options of `juicefs sync` that delete what the other end does not have.
+const DELETING: [&str; 2] = ["delete-dst", "delete-src"];
 /// Options of `juicefs sync` that start it on other machines.
 const RESERVED: &[(&str, &str)] = &[
     ("worker", "further pods are asked for by spec.parallelism"),
@@ -44,6 +46,12 @@ pub fn plan(ctx: &Context<Spec>, spec: &DataMigrateSpec) -> Result<Plan> {
     let mut scripts: BTreeMap<String, String> = [SCRIPT, COMMON]
         .map(|(name, text)| (name.to_owned(), text.to_owned()))
         .into();
+    let deletes = DELETING.into_iter().find(|name| spec.options.contains_key(*name));
+    if let Some(name) = deletes.filter(|_| from.is_uncertain()) {
+        let message = "deletes files, and `from` has no `/` at its end: it could be a file or what names begin with; write \
+            it as a directory";
+        return Err(Error::invalid(format!("DataMigrate.spec.options[{name}]"), message));
+    }
     let [from_address, to_address] = End::addresses(&from, &to);
     let mut environment = vec![
         variable("JUICEFS", source.edition.cli()),
@@ -51,6 +59,12 @@ pub fn plan(ctx: &Context<Spec>, spec: &DataMigrateSpec) -> Result<Plan> {
         variable("TO", &to_address),
     ];
     environment.extend(from.claim.iter().map(|(_, directory)| variable("SOURCE", directory)));
+    if from.is_uncertain() && !to.may_be_name {
+        environment.push(variable("UNCERTAIN", "true"));
+    }
+    if deletes.is_some() {
+        environment.push(variable("DELETES", "true"));
+    }
     environment.extend(timeout.map(|seconds| variable("TIMEOUT", &seconds.to_string())));
     if source.edition == Edition::Enterprise {
         let auth = commands::format(&source, &ctx.runtime.spec);
