@@ -43,11 +43,11 @@ trap 'trap - TERM; kill 0; exit 143' TERM INT
 # be listed, or goes meanwhile, is left to the reading.
 count() {
     if command -v awk > /dev/null 2>&1; then
-        { ls -lnR "$1" || :; } | awk '
+        { ls -HlnR "$1" || :; } | awk '
             /^-/ && $5 > 0 { files++; bytes += $5 }
             END { printf "%.0f %.0f\n", files, bytes }'
     else
-        ls -lR "$1" > /dev/null || :
+        ls -HlR "$1" > /dev/null || :
     fi
 }
 total_files=0 total_bytes=0 totals=
@@ -129,9 +129,9 @@ for path; do
     say "loading $path"
     {
         code=0
-        # What has no size has nothing to load; logs that file systems add are among it, and never end. A file
+        # A path may be a link. What has no size has nothing to load; logs that file systems add are among it, and never end. A file
         # that has gone meanwhile is not missed. The rest is read even if one cannot be.
-        find "$target" -type f -size +0 -print0 2> "$errors" | xargs -0 -r -n 32 -P "$THREADS" sh -c '
+        find -H "$target" -type f -size +0 -print0 2> "$errors" | xargs -0 -r -n 32 -P "$THREADS" sh -c '
             left=$# read= looked=
             while [ "$left" -gt 0 ]; do
                 file=$1 left=$((left - 1))

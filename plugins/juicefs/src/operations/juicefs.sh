@@ -65,7 +65,9 @@ juicefs() {
             *"<FATAL>: "* | *"<ERROR>: "*) printf '%s' "$line" > "$kept/fault" ;;
             *" metrics listening on "*)
                 address=${line##*" metrics listening on "}
-                printf '%s' "${address%%" "*}" > "$kept/address"
+                # Some versions put it in quotes.
+                address=${address#\"}
+                printf '%s' "${address%%[\" ]*}" > "$kept/address"
                 ;;
             *"$summary"*) printf '%s' "$line" > "$kept/said" ;;
         esac

@@ -32,7 +32,7 @@ for word; do
     if [ "$NEED_LOAD_METADATA" = true ]; then
         say "reading the metadata of $word"
         # What cannot be listed, or goes meanwhile, is left to the reading.
-        ls -lR "$word" > /dev/null || :
+        ls -HlR "$word" > /dev/null || :
     fi
 done
 
@@ -49,10 +49,11 @@ fi
 say "the mount is for reading only, so the files are read"
 # The words of programs about files that have gone are looked for.
 export LC_ALL=C
-# The names of what cannot be read, a line for each file in a row that cannot, and why the rest is left.
+# The names of what cannot be read, a line for each file in a row that cannot, why the rest is left, and the sizes of
+# what was read.
 READ=$(mktemp -d)
 export READ MOST_IN_A_ROW
-for file in unread row stopped errors; do
+for file in unread row stopped errors sizes; do
     : > "$READ/$file"
 done
 
@@ -68,15 +69,21 @@ unread() {
 }
 
 start_meter
+[ -z "${TIMEOUT:-}" ] || ends=$(($(date +%s) + TIMEOUT))
 for word; do
     case $word in
         --*) continue ;;
     esac
     say "loading $word"
-    # What the mount itself adds has no size, and reading its log would never end. A file that has gone meanwhile is
+    rest=
+    if [ -n "${TIMEOUT:-}" ]; then
+        rest=$((ends - $(date +%s)))
+        [ "$rest" -gt 0 ] || rest=1
+    fi
+    # A path may be a link. What the mount itself adds has no size, and reading its log would never end. A file that has gone meanwhile is
     # not missed. The rest is read even if one cannot be, but not if none can.
-    find "$word" -path "$MOUNT/.trash" -prune -o -type f -size +0 -print0 2> "$READ/errors" |
-        ${TIMEOUT:+timeout "$TIMEOUT"} xargs -0 -r -n 32 -P "$THREADS" sh -c '
+    find -H "$word" -path "$MOUNT/.trash" -prune -o -type f -size +0 -print0 2> "$READ/errors" |
+        ${rest:+timeout "$rest"} xargs -0 -r -n 32 -P "$THREADS" sh -c '
             stop() {
                 echo "$*" >> "$READ/stopped"
                 exit 255
@@ -85,6 +92,7 @@ for word; do
             for file; do
                 if said=$(cat -- "$file" 2>&1 > /dev/null); then
                     [ ! -s "$READ/row" ] || : > "$READ/row"
+                    stat -c %s -- "$file" >> "$READ/sizes" 2> /dev/null || :
                     continue
                 fi
                 case $said in
@@ -121,3 +129,4 @@ done
 stop_meter
 unread
 [ "$unread" -eq 0 ] || fail "$words"
+leave "$(awk '{ bytes += $1 } END { printf "files=%.0f\nbytes=%.0f", NR, bytes }' "$READ/sizes" 2> /dev/null || :)"
