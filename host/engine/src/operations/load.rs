@@ -15,7 +15,10 @@ const NAME: &str = "dataloader.distributedLoad";
 const DATA: &str = "/data";
 /// Exit code of the script if another attempt is of no use.
 const FINAL: i32 = 64;
-/// Files that are read at the same time, if the option `threads` does not say.
+/// The options that say how many files are read at the same time: Wasser's, and that of Fluid's loader
+/// for Jindo.
+const OF_THREADS: [&str; 2] = ["threads", "threadNum"];
+/// How many there are if none does.
 const THREADS: u32 = 16;
 
 /// The client whose image reads the files.
@@ -27,16 +30,16 @@ pub struct Client {
     pub image: String,
     /// The Secrets with which it is pulled.
     pub pull_secrets: Vec<Value>,
+    /// What pods of the Dataset tolerate of nodes.
+    pub tolerations: Vec<Value>,
 }
 
 /// Returns what reads the targets of a DataLoad. Paths are arguments of the script, and never text
 /// of it.
 pub fn plan(spec: &DataLoadSpec, client: &Client) -> Plan {
-    let threads = spec
-        .options
-        .get("threads")
-        .and_then(|given| given.trim().parse::<u32>().ok());
-    let threads = threads.filter(|threads| *threads > 0).unwrap_or(THREADS);
+    let given = |name: &str| spec.options.get(name)?.trim().parse::<u32>().ok();
+    let threads = OF_THREADS.into_iter().filter_map(given).find(|threads| *threads > 0);
+    let threads = threads.unwrap_or(THREADS);
     // Kubernetes would replace `$(MOUNT)` in an argument.
     let paths: Vec<String> = spec
         .target
@@ -60,6 +63,9 @@ pub fn plan(spec: &DataLoadSpec, client: &Client) -> Plan {
     let mut pod = json!({"restartPolicy": "Never", "containers": [container]});
     if !client.pull_secrets.is_empty() {
         pod["imagePullSecrets"] = json!(client.pull_secrets);
+    }
+    if !client.tolerations.is_empty() {
+        pod["tolerations"] = json!(client.tolerations);
     }
     Plan {
         app: client.app.clone(),

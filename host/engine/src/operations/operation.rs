@@ -124,9 +124,18 @@ impl Operation {
             Spec::Migrate(spec) => [&spec.to, &spec.from]
                 .into_iter()
                 .filter_map(|end| end.dataset.as_ref())
-                .map(|dataset: &DatasetPath| ObjectKey::new(&dataset.namespace, &dataset.name))
+                .map(|dataset| self.dataset_at(dataset))
                 .collect(),
         }
+    }
+
+    /// Returns the Dataset at an end of a migration. One without a namespace is in the operation's own.
+    pub fn dataset_at(&self, end: &DatasetPath) -> ObjectKey {
+        let namespace = match end.namespace.as_str() {
+            "" => &self.namespace,
+            given => given,
+        };
+        ObjectKey::new(namespace, &end.name)
     }
 
     /// Returns the type of the runtime that must do the work, if the user says so.

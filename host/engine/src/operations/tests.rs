@@ -29,6 +29,7 @@ fn planned(kind: OperationKind, spec: &Value, ran: Option<&Value>) -> Value {
         app: "juicefs".to_owned(),
         image: "juicedata/mount:ce".to_owned(),
         pull_secrets: vec![json!({"name": "registry"})],
+        tolerations: vec![json!({"key": "cache", "operator": "Exists"})],
     };
     let plan = match &operation.spec {
         Spec::Load(spec) => load::plan(spec, &client),

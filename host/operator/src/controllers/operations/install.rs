@@ -7,6 +7,7 @@ use kube::api::DynamicObject;
 use kube::core::{ApiResource, GroupVersion};
 use kube::{Api, ResourceExt};
 use serde_json::Value;
+use wasser_api::dataset::DatasetSpec;
 use wasser_api::operations::OperationKind;
 use wasser_api::reasons::events as reasons;
 use wasser_api::{ObjectKey, labels};
@@ -80,7 +81,7 @@ fn check_written(operations: &Operations, operation: &Operation, target: &Target
     let Some(to) = &spec.to.dataset else {
         return Ok(());
     };
-    let key = ObjectKey::new(&to.namespace, &to.name);
+    let key = operation.dataset_at(to);
     if key == ObjectKey::of(&*target.dataset) {
         return Ok(());
     }
@@ -144,7 +145,7 @@ async fn plan(operations: &Arc<Operations>, operation: &Operation, target: &Targ
         }
     }
     if let Spec::Load(spec) = &operation.spec
-        && let Some(client) = client(&request)
+        && let Some(client) = client(&request, &target.dataset.spec)
     {
         return Ok(load::plan(spec, &client));
     }
@@ -156,7 +157,7 @@ async fn plan(operations: &Arc<Operations>, operation: &Operation, target: &Targ
 }
 
 /// The client of a runtime, whose image has what reads its files.
-fn client(request: &Request) -> Option<Client> {
+fn client(request: &Request, dataset: &DatasetSpec) -> Option<Client> {
     let identity = &request.identity;
     let owner = Owner {
         namespace: &identity.namespace,
@@ -177,6 +178,11 @@ fn client(request: &Request) -> Option<Client> {
                 .pull_secrets
                 .iter()
                 .filter_map(|secret| serde_json::to_value(secret).ok())
+                .collect(),
+            tolerations: dataset
+                .tolerations
+                .iter()
+                .filter_map(|toleration| serde_json::to_value(toleration).ok())
                 .collect(),
         })
     });

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::NodeAffinity;
 use kube::runtime::events::EventType;
+use serde_json::json;
 use wasser_api::ObjectKey;
-use wasser_api::operations::{OperationKind, OperationPhase};
+use wasser_api::operations::{OperationKind, OperationPhase, Policy};
 use wasser_api::reasons::events as reasons;
 use wasser_engine::operations::operation::status;
 use wasser_engine::operations::{Operation, Refused, place};
@@ -95,7 +96,11 @@ fn unless_complete(
         OperationPhase::Complete => None,
         OperationPhase::Failed => {
             let message = format!("{kind} {key}, which it runs after, has failed");
-            Some(if operation.waits_after_failure() {
+            let has_another_run = before.data.pointer("/spec/policy") == Some(&json!(Policy::Cron));
+            Some(if has_another_run {
+                let message = format!("{message}; it waits for the next run of its schedule");
+                Turn::Wait(EventType::Warning, reasons::PREDECESSOR_FAILED, message)
+            } else if operation.waits_after_failure() {
                 let message = format!("{message}; it waits until that is created again and complete");
                 Turn::Wait(EventType::Warning, reasons::PREDECESSOR_FAILED, message)
             } else {
