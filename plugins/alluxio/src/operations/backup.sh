@@ -11,7 +11,7 @@ sizes=$DATASET_NAME-$DATASET_NAMESPACE.yaml
 clean() { rm -f -- "$shared"/alluxio-backup-* "$TARGET/.$name" "$TARGET/.$sizes"; }
 trap clean EXIT
 trap 'exit 143' TERM INT
-mkdir -p -- "$TARGET"
+said=$(mkdir -p -- "$TARGET" 2>&1) || fail "the directory for the backup cannot be made: $(last "$said")"
 clean
 # The master need not be root.
 chown -- "$OWNER" "$shared"
@@ -28,10 +28,11 @@ file=$shared/${BASH_REMATCH[0]}
 [ -f "$file" ] || fail "the backup is not on this node: the masters have another leader now, or the pod of the master \
 is older than its volume for backups and has to be deleted once"
 
-cp -- "$file" "$TARGET/.$name"
+said=$(cp -- "$file" "$TARGET/.$name" 2>&1) || fail "the backup cannot be written: $(last "$said")"
 printf 'dataset: %s\nnamespace: %s\nufstotal: %s\nfilenum: %s\n' "$DATASET_NAME" "$DATASET_NAMESPACE" "$bytes" "$files" \
     > "$TARGET/.$sizes"
-chown -- "$RUN_AS" "$TARGET/.$name" "$TARGET/.$sizes"
+# A volume may have users of its own, whoever writes.
+said=$(chown -- "$RUN_AS" "$TARGET/.$name" "$TARGET/.$sizes" 2>&1) || say "the backup stays as it was written: $(last "$said")"
 mv -f -- "$TARGET/.$name" "$TARGET/$name"
 mv -f -- "$TARGET/.$sizes" "$TARGET/$sizes"
 say "saved as $name"
