@@ -30,11 +30,7 @@ impl Reference {
         check_name(name)?;
         tag.map(check_tag).transpose()?;
         digest.map(check_digest).transpose()?;
-        Ok(Reference {
-            name: name.into(),
-            tag: tag.unwrap_or_default().into(),
-            digest: digest.unwrap_or_default().into(),
-        })
+        Ok(Reference::of_parts(name, tag, digest))
     }
 
     /// Reads one that a user has written. What no kubelet reads, as `<REPOSITORY>/client:v1` in many a
@@ -43,18 +39,19 @@ impl Reference {
     /// # Errors
     /// It has spaces, or an empty part, so that it is unclear what is meant; the text says why.
     pub fn written(text: &str) -> std::result::Result<Self, String> {
-        Reference::parse(text).or_else(|why| {
-            let (name, tag, digest) = divide(text);
-            let parts = [Some(name), tag, digest];
-            if !parts.into_iter().flatten().all(is_one_word) {
-                return Err(why);
-            }
-            Ok(Reference {
-                name: name.into(),
-                tag: tag.unwrap_or_default().into(),
-                digest: digest.unwrap_or_default().into(),
-            })
-        })
+        let (name, tag, digest) = divide(text);
+        if [Some(name), tag, digest].into_iter().flatten().all(is_one_word) {
+            return Ok(Reference::of_parts(name, tag, digest));
+        }
+        Reference::parse(text)
+    }
+
+    fn of_parts(name: &str, tag: Option<&str>, digest: Option<&str>) -> Self {
+        Reference {
+            name: name.into(),
+            tag: tag.unwrap_or_default().into(),
+            digest: digest.unwrap_or_default().into(),
+        }
     }
 
     /// Reads the fields `image` and `imageTag` of the object at `field`, each as a user has written it.
