@@ -137,6 +137,9 @@ async fn tell(upgraded: Upgraded, outcome: &Outcome, streams: Streams) -> Result
             socket.send(message(channel, chunk)).await?;
         }
     }
+    if outcome.is_lost {
+        return Ok(());
+    }
     socket
         .send(message(3, ending(outcome.code).to_string().as_bytes()))
         .await?;

@@ -42,9 +42,19 @@ pub struct Outcome {
     pub stderr: Vec<u8>,
     /// The exit code.
     pub code: i32,
+    /// Whether the connection breaks before the exit code is told.
+    pub is_lost: bool,
 }
 
 impl Outcome {
+    /// Returns the outcome of a command of which nobody learns how it ends.
+    pub fn lost() -> Self {
+        Self {
+            is_lost: true,
+            ..Self::default()
+        }
+    }
+
     /// Returns the outcome of a command that prints a text and succeeds.
     pub fn printing(text: &str) -> Self {
         Self {

@@ -12,8 +12,10 @@ const PATIENCE: usize = 16;
 pub enum Unread {
     /// The command writes far more than the limit, perhaps for ever.
     Flood,
-    /// The connection failed.
+    /// The stream failed.
     Failed(BackendError),
+    /// The connection ended before the command did.
+    Broken,
 }
 
 /// Reads until the end, and keeps the first `limit` bytes in `kept`, where they are even if this is

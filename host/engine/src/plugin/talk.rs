@@ -73,38 +73,53 @@ async fn attend(
     let (out, err, status) = (process.stdout(), process.stderr(), process.take_status());
     let input = process.stdin();
     let feed = async {
-        if let (Some(mut input), Some(bytes)) = (input, command.stdin) {
-            // A command need not read all of it.
-            if input.write_all(bytes).await.is_ok() {
-                let _ended = input.shutdown().await;
-            }
+        if let (Some(mut input), Some(bytes)) = (input, command.stdin)
+            && input.write_all(bytes).await.is_ok()
+        {
+            let _ended = input.shutdown().await;
         }
-        Ok(())
+        // A command need not read its input, and nobody says then that it is not wanted any more.
+        std::future::pending().await
+    };
+    // Where a connection breaks, the streams have no end; only the status is given up.
+    let status = async {
+        let status = match status {
+            Some(status) => status.await,
+            None => None,
+        };
+        status.ok_or(Unread::Broken)
     };
     let limit = command.max_output;
-    match tokio::try_join!(read(out, limit, stdout), read(err, limit, stderr), feed) {
-        Ok(_) => {}
-        Err(unread) => {
+    let output = async { tokio::try_join!(read(out, limit, stdout), read(err, limit, stderr), status) };
+    let ended = tokio::select! {
+        ended = output => ended,
+        never = feed => never,
+    };
+    match ended {
+        Ok((_, _, status)) => {
+            process.join().await.map_err(failed)?;
+            exit_code(status).map(Ending::Exited)
+        }
+        Err(Unread::Flood) => {
             process.abort();
-            return match unread {
-                Unread::Flood => Ok(Ending::CutOff),
-                Unread::Failed(error) => Err(error),
-            };
+            Ok(Ending::CutOff)
+        }
+        Err(Unread::Failed(error)) => {
+            process.abort();
+            Err(error)
+        }
+        Err(Unread::Broken) => {
+            let why = process.join().await.err();
+            let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+            Err(failed(format_args!(
+                "the connection ended before the command's exit code arrived{why}"
+            )))
         }
     }
-    let status = match status {
-        Some(status) => status.await,
-        None => None,
-    };
-    process.join().await.map_err(failed)?;
-    exit_code(status).map(Ending::Exited)
 }
 
 /// The exit code that the status channel of an exec carries.
-fn exit_code(status: Option<Status>) -> Result<i32, BackendError> {
-    let Some(status) = status else {
-        return Err(failed("the connection ended before the command's exit code arrived"));
-    };
+fn exit_code(status: Status) -> Result<i32, BackendError> {
     if status.status.as_deref() == Some("Success") {
         return Ok(0);
     }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use wasser_api::size;
 use wasser_plugin::bindings::types::{CacheState, Measure};
@@ -12,6 +13,10 @@ use crate::request::Request;
 use crate::shared::sizes_read::Unread;
 use crate::shared::states_read::{self, Situation, StatesRead};
 use crate::shared::tasks::{Progress, backoff};
+
+/// For how many periods the sizes come first. A walk through all files can take hours, and one that
+/// hangs must not hide the cache.
+const SIZES_FIRST: u32 = 2;
 
 impl Request {
     /// Reads the cache states when a pause has passed, and shows what was read last. The sizes
@@ -24,8 +29,8 @@ impl Request {
             }
             return;
         }
-        if self.shared.metadata.progress(&self.uid) == Some(Progress::Running) {
-            return;
+        if let Some(rest) = self.rest_of_sizes() {
+            return self.look_again_in(rest);
         }
         let tasks = &self.shared.cache_states;
         let is_shown = !self.runtime_status.cache_states.is_empty();
@@ -74,6 +79,17 @@ impl Request {
         self.start_reading_states(calm, situation);
         // If it shows something else, or fails, it asks for a reconcile by itself.
         self.look_again_in(states_read::pause(period, still_calm));
+    }
+
+    /// How long the sizes that are being read still come first; none if they do not.
+    fn rest_of_sizes(&self) -> Option<Duration> {
+        let sizes = &self.shared.metadata;
+        if sizes.progress(&self.uid) != Some(Progress::Running) {
+            return None;
+        }
+        let first = self.shared.settings.sync_period * SIZES_FIRST;
+        let rest = first.saturating_sub(sizes.age(&self.uid)?);
+        (!rest.is_zero()).then_some(rest)
     }
 
     fn situation(&self) -> Situation {

@@ -9,6 +9,7 @@
 mod adoption;
 mod alluxio_mounts;
 mod alluxio_operations;
+mod alluxio_sizes;
 mod alone;
 mod artifacts;
 mod cache_classes;
