@@ -243,12 +243,20 @@ impl Overtime {
                         .await
                         .is_some()
                     {
-                        overtime.lock().remove(&key);
+                        overtime.waited(&key);
                         wake();
                     }
                 });
                 entries.insert(uid.to_owned(), Entry::Waiting(timer.abort_handle()));
             }
+        }
+    }
+
+    /// The pause of an object is over. Another reconcile of it may have begun by now.
+    fn waited(&self, uid: &str) {
+        let mut entries = self.lock();
+        if matches!(entries.get(uid), Some(Entry::Waiting(_))) {
+            entries.remove(uid);
         }
     }
 

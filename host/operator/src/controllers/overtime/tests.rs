@@ -76,6 +76,17 @@ async fn an_event_after_the_end_is_answered_by_a_new_look() {
 }
 
 #[tokio::test]
+async fn a_pause_that_ends_late_leaves_what_has_begun_meanwhile() {
+    let overtime = overtime(Duration::ZERO);
+    let ((answer, answered), (wake, mut woken)) = (oneshot::channel(), wake());
+    overtime.run(a(false), wake, || waiting(answered)).await;
+    overtime.waited("a");
+    assert_eq!(look(&overtime, false, NOW).await, Next::Change);
+    answer.send(Next::Change).unwrap();
+    woken.recv().await.unwrap();
+}
+
+#[tokio::test]
 async fn an_event_meanwhile_leads_to_another_look_afterwards_and_not_at_the_same_time() {
     let overtime = overtime(Duration::ZERO);
     let ((answer, answered), (wake, mut woken)) = (oneshot::channel(), wake());
