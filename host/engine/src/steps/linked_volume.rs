@@ -13,8 +13,7 @@ use crate::error::EngineError;
 use crate::objects::volume::{SUB_PATH, VolumeInput};
 use crate::request::Request;
 use crate::steps::create_volume::{is_for_claim, is_of};
-use crate::steps::outdated_volume::{outdated, remedy};
-use crate::watched::volumes::{Difference, difference};
+use crate::watched::volumes::difference;
 
 /// When to look again for what a watch usually tells, and for pods that use a claim.
 const SOON: Duration = Duration::from_secs(10);
@@ -61,19 +60,11 @@ impl Request {
         let own = self.read_volume(&name).await?;
         let own = own.filter(|volume| is_of(volume, &self.identity));
         let other = self.read_volume_of(reference).await?;
-        let Some(Difference { own, wanted, misleads }) = is_elsewhere(own.as_ref(), other.as_ref()) else {
+        let Some(difference) = is_elsewhere(own.as_ref(), other.as_ref()) else {
             return Ok(None);
         };
-        let users = self.end_volume().await?;
-        if !misleads {
-            return Ok(None);
-        }
-        let message = format!(
-            "it has {own}, and the Dataset {} has {wanted} by now; {}",
-            reference.display(),
-            remedy(&users)
-        );
-        Ok(Some(outdated(&name, message, SOON)))
+        let who_has = format!("the Dataset {} has", reference.display());
+        self.end_outdated(difference, &who_has, SOON).await
     }
 
     /// The volume of the other Dataset as it is now.

@@ -50,18 +50,30 @@ impl Request {
         let Some(difference) = own.and_then(|own| difference(&own, &wanted)) else {
             return Ok(());
         };
+        let outdated = self.end_outdated(difference, "the clients have", USERS).await?;
+        outdated.map_or(Ok(()), Err)
+    }
+
+    /// Deletes a volume that differs from what others have by now, as `who_has` says, and fails with a wait
+    /// until it is gone. If pods use it, returns the complaint about that, unless they have what they need.
+    pub(super) async fn end_outdated(
+        &mut self,
+        difference: Difference,
+        who_has: &str,
+        after: Duration,
+    ) -> Result<Option<EngineError>, EngineError> {
         let users = self.end_volume().await?;
         let Difference { own, wanted, misleads } = difference;
-        if !misleads {
-            return Ok(());
-        }
-        let message = format!("it has {own}, and the clients have {wanted} by now; {}", remedy(&users));
-        Err(outdated(&name, message, USERS))
+        Ok(misleads.then(|| EngineError::OutdatedVolume {
+            volume: self.identity.volume(),
+            message: format!("it has {own}, and {who_has} {wanted} by now; {}", remedy(&users)),
+            after,
+        }))
     }
 
     /// Deletes the volume and its claim, and fails with a wait until they are gone. If pods use them,
     /// returns those and deletes nothing.
-    pub(super) async fn end_volume(&mut self) -> Result<Vec<String>, EngineError> {
+    async fn end_volume(&mut self) -> Result<Vec<String>, EngineError> {
         let (namespace, name) = (&self.identity.namespace, &self.identity.name);
         let api = Api::<PersistentVolumeClaim>::namespaced(self.shared.client.clone(), namespace);
         // The watch may be late with it, and shows none without Wasser's label.
@@ -84,17 +96,8 @@ impl Request {
     }
 }
 
-/// The complaint about a volume that leads nowhere, and that pods use.
-pub(super) fn outdated(name: &str, message: String, after: Duration) -> EngineError {
-    EngineError::OutdatedVolume {
-        volume: name.to_owned(),
-        message,
-        after,
-    }
-}
-
-/// What to do about such a volume.
-pub(super) fn remedy(users: &[String]) -> String {
+/// What to do about a volume that pods use.
+fn remedy(users: &[String]) -> String {
     let more = match users.len().saturating_sub(NAMED) {
         0 => String::new(),
         more => format!(" and {more} more"),

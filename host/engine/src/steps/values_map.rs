@@ -134,14 +134,8 @@ impl Request {
 /// Whether a values ConfigMap shows the values of the release. One that Fluid has made does not say
 /// which it shows, and is left with Fluid's release.
 fn shows(map: &ObjectMeta, release: &Installed) -> bool {
-    let shown = map
-        .annotations
-        .iter()
-        .flatten()
-        .find(|(name, _)| *name == labels::VALUES_DIGEST);
-    shown.map_or(release.adoption().is_some(), |(_, shown)| {
-        *shown == digest(release.text())
-    })
+    let shown = map.annotations.as_ref().and_then(|all| all.get(labels::VALUES_DIGEST));
+    shown.map_or(release.adoption().is_some(), |shown| *shown == digest(release.text()))
 }
 
 fn digest(values: &str) -> String {
