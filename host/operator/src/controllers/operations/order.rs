@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::NodeAffinity;
 use kube::runtime::events::EventType;
-use serde_json::json;
 use wasser_api::ObjectKey;
-use wasser_api::operations::{OperationKind, OperationPhase, Policy};
+use wasser_api::operations::{OperationKind, OperationPhase};
 use wasser_api::reasons::events as reasons;
 use wasser_engine::operations::operation::status;
 use wasser_engine::operations::{Operation, Refused, place};
@@ -96,13 +95,14 @@ fn unless_complete(
         OperationPhase::Complete => None,
         OperationPhase::Failed => {
             let message = format!("{kind} {key}, which it runs after, has failed");
-            let has_another_run = before.data.pointer("/spec/policy") == Some(&json!(Policy::Cron));
-            Some(if has_another_run {
-                let message = format!("{message}; it waits for the next run of its schedule");
+            let wait = |what: &str| {
+                let message = format!("{message}; it waits {what}");
                 Turn::Wait(EventType::Warning, reasons::PREDECESSOR_FAILED, message)
+            };
+            Some(if Operation::read(kind, before).is_ok_and(|before| before.is_cron()) {
+                wait("for the next run of its schedule")
             } else if operation.waits_after_failure() {
-                let message = format!("{message}; it waits until that is created again and complete");
-                Turn::Wait(EventType::Warning, reasons::PREDECESSOR_FAILED, message)
+                wait("until that is created again and complete")
             } else {
                 let message = format!("{message}; correct that, and create both again");
                 Turn::Never(Refused::new(reasons::PREDECESSOR_FAILED, message))
