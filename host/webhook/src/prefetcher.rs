@@ -197,9 +197,9 @@ fn place(pod: &mut Value, mut container: Value) {
     if policy.is_some_and(|policy| policy != "Always") {
         container["restartPolicy"] = json!("Always");
         // The pod waits for it, and its image may be root's, as the clients are.
-        let context = |key: &str| pod.pointer("/spec/securityContext")?.get(key).cloned();
-        let has_client = pod::items(pod, "/spec/initContainers").any(is_client);
-        if has_client && context("runAsNonRoot") == Some(json!(true)) && context("runAsUser").is_none() {
+        let is_no_root = pod::is_true(pod, "/spec/securityContext/runAsNonRoot")
+            && pod.pointer("/spec/securityContext/runAsUser").is_none();
+        if is_no_root && pod::items(pod, "/spec/initContainers").any(is_client) {
             container["securityContext"] = json!({"runAsNonRoot": false});
         }
         if let Some(containers) = pod::list(pod, &["spec"], "initContainers") {

@@ -19,6 +19,8 @@ const UNPRIVILEGED: &str = "unprivileged.sidecar.fluid.io/inject";
 const PLATFORM: &str = "serverless.fluid.io/platform";
 /// The values of it that mean a kubelet.
 const USUAL_PLATFORMS: [&str; 2] = ["", "default"];
+/// Where a volume mount says which directory of its volume it shows; the first counts.
+const DIRECTORIES: [&str; 2] = ["subPathExpr", "subPath"];
 /// On pods: their sidecars keep their caches on the node.
 const CACHES: &str = "cachedir.sidecar.fluid.io/inject";
 /// On pods: `false` lets their containers start before the mount is there.
@@ -124,15 +126,8 @@ fn wishes(pod: &Value, volumes: &BTreeSet<&str>, sidecar: &Sidecar) -> Wishes {
         || pod::items(pod, "/spec/volumes")
             .any(|volume| own(volume) && pod::is_true(volume, "/persistentVolumeClaim/readOnly"))
         || pod::mounts(pod).any(|mount| own(mount) && pod::is_true(mount, "/readOnly"));
-    let is_given = |mount: &Value, key: &str| {
-        mount
-            .get(key)
-            .and_then(Value::as_str)
-            .is_some_and(|path| !path.is_empty())
-    };
-    let descends = !sidecar.directory().is_empty()
-        || pod::mounts(pod)
-            .any(|mount| own(mount) && ["subPath", "subPathExpr"].iter().any(|key| is_given(mount, key)));
+    let in_directory = |mount: &Value| DIRECTORIES.iter().any(|key| said(mount.get(key)).is_some());
+    let descends = !sidecar.directory().is_empty() || pod::mounts(pod).any(|mount| own(mount) && in_directory(mount));
     Wishes {
         wait: reads || descends || pod::label(pod, POST_START) != Some("false"),
         caches: says(CACHES),
@@ -176,13 +171,15 @@ fn redirect(pod: &mut Value, name: &str, source: &str, directory: &str, sidecar:
     });
 }
 
+/// The text of a field that says something.
+fn said(field: Option<&Value>) -> Option<&str> {
+    field?.as_str().filter(|text| !text.is_empty())
+}
+
 /// Lets a volume mount show a directory, in which the one is that it shows by itself.
 fn descend(mount: &mut Map<String, Value>, directory: &str) {
-    let said = |key: &str| {
-        let text = mount.get(key).and_then(Value::as_str);
-        text.filter(|text| !text.is_empty()).map(str::to_owned)
-    };
-    let (key, path) = match (said("subPathExpr"), said("subPath")) {
+    let [expression, path] = DIRECTORIES.map(|key| said(mount.get(key)));
+    let (key, path) = match (expression, path) {
         // Each `$` of the directory is one, and does not begin a variable.
         (Some(expression), _) => ("subPathExpr", format!("{}/{expression}", directory.replace('$', "$$"))),
         (None, Some(inner)) => ("subPath", format!("{directory}/{inner}")),
