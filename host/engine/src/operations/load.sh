@@ -129,8 +129,8 @@ for path; do
     say "loading $path"
     {
         code=0
-        # A path may be a link. What has no size has nothing to load; logs that file systems add are among it, and never end. A file
-        # that has gone meanwhile is not missed. The rest is read even if one cannot be.
+        # A path may be a link. What has no size has nothing to load; logs that file systems add are among it, and
+        # never end. A file that has gone meanwhile is not missed. The rest is read even if one cannot be.
         find -H "$target" -type f -size +0 -print0 2> "$errors" | xargs -0 -r -n 32 -P "$THREADS" sh -c '
             left=$# read= looked=
             while [ "$left" -gt 0 ]; do

@@ -80,8 +80,8 @@ for word; do
         rest=$((ends - $(date +%s)))
         [ "$rest" -gt 0 ] || rest=1
     fi
-    # A path may be a link. What the mount itself adds has no size, and reading its log would never end. A file that has gone meanwhile is
-    # not missed. The rest is read even if one cannot be, but not if none can.
+    # A path may be a link. What the mount itself adds has no size, and reading its log would never end. A file that has
+    # gone meanwhile is not missed. The rest is read even if one cannot be, but not if none can.
     find -H "$word" -path "$MOUNT/.trash" -prune -o -type f -size +0 -print0 2> "$READ/errors" |
         ${rest:+timeout "$rest"} xargs -0 -r -n 32 -P "$THREADS" sh -c '
             stop() {
@@ -92,7 +92,6 @@ for word; do
             for file; do
                 if said=$(cat -- "$file" 2>&1 > /dev/null); then
                     [ ! -s "$READ/row" ] || : > "$READ/row"
-                    stat -c %s -- "$file" >> "$READ/sizes" 2> /dev/null || :
                     continue
                 fi
                 case $said in
@@ -105,7 +104,8 @@ for word; do
                 looked=true
                 [ "$(wc -l < "$READ/row")" -lt "$MOST_IN_A_ROW" ] ||
                     stop "$MOST_IN_A_ROW files in a row could not be read, so the rest was left"
-            done' sh &
+            done
+            stat -c %s -- "$@" >> "$READ/sizes" 2> /dev/null || :' sh &
     wait $! || {
         code=$?
         stop_meter
