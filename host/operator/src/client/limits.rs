@@ -83,13 +83,12 @@ where
             let ousted = GivenUp::Ousted { request: described };
             return std::future::ready(Err(ousted.into())).boxed();
         }
-        let limit = (!call.is_open_ended()).then(|| {
-            if call.verb == "list" {
-                *silence * LISTS
-            } else {
-                *silence
-            }
-        });
+        let limit = match call.verb {
+            "list" => Some(*silence * LISTS),
+            // The API server begins its answer at once.
+            "watch" => Some(*silence),
+            _ => (!call.is_open_ended()).then_some(*silence),
+        };
         let ended = tenure.ended();
         let answer = self.inner.call(request);
         async move {
@@ -103,6 +102,10 @@ where
                 given_up = limits.reached() => return Err(given_up.into()),
                 answer = answer => answer.map_err(Into::into)?,
             };
+            if call.verb == "watch" {
+                // Nothing may happen for long. Whoever reads it knows when it should have ended.
+                limits.silence = None;
+            }
             Ok(answer.map(|body| LimitedBody { body, limits }))
         }
         .boxed()
@@ -180,7 +183,7 @@ mod tests {
     use kube::{Api, Client};
     use serde_json::json;
     use tokio_util::sync::CancellationToken;
-    use wasser_test_api_server::{ApiServer, Effect, Fault};
+    use wasser_test_api_server::{ApiServer, Effect, Fault, Verb};
 
     use super::*;
 
@@ -217,7 +220,7 @@ mod tests {
             .unwrap()
             .metadata
             .resource_version;
-        let limited = client(&server, Duration::from_millis(20), &tenure());
+        let limited = client(&server, Duration::from_millis(200), &tenure());
         let limited = Api::<ConfigMap>::default_namespaced(limited);
         let watch = limited.watch(&WatchParams::default(), &version.unwrap()).await;
         let mut events = watch.unwrap().boxed();
@@ -225,7 +228,7 @@ mod tests {
         let armed = server.arm(Fault::any().of(OPERATOR).times(1), Effect::ApplyThenHang);
         let (params, first) = (PostParams::default(), map("a"));
         let error = limited.create(&params, &first).await.unwrap_err();
-        assert!(error.to_string().contains("did not answer within 20ms"), "{error}");
+        assert!(error.to_string().contains("did not answer within 200ms"), "{error}");
         assert_eq!(armed.hits(), 1);
 
         let event = events.next().await;
@@ -233,6 +236,18 @@ mod tests {
         maps.create(&params, &map("b")).await.unwrap();
         let event = events.next().await;
         assert!(matches!(event, Some(Ok(WatchEvent::Added(_)))), "{event:?}");
+    }
+
+    #[tokio::test]
+    async fn a_watch_that_does_not_begin_is_not_waited_for() {
+        let server = ApiServer::new();
+        let limited = client(&server, Duration::from_millis(20), &tenure());
+        let limited = Api::<ConfigMap>::default_namespaced(limited);
+        let armed = server.arm(Fault::any().of(OPERATOR).verb(Verb::Watch).times(1), Effect::Hang);
+        let begun = limited.watch(&WatchParams::default(), "0").await;
+        let error = begun.err().unwrap().to_string();
+        assert!(error.contains("did not answer within 20ms"), "{error}");
+        assert_eq!(armed.hits(), 1);
     }
 
     #[tokio::test]
