@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::api::{DeleteParams, DynamicObject, Preconditions};
 use kube::core::ApiResource;
 use kube::runtime::controller::Action;
@@ -76,8 +77,7 @@ pub async fn reconcile(
 /// Who uses the Dataset. None if nobody does.
 async fn user(dataset: &Dataset, shared: &Arc<Shared>) -> Result<Option<String>, EngineError> {
     let ObjectKey { namespace, name } = ObjectKey::of(dataset);
-    let claim = shared.caches.claim(&namespace, &name);
-    if claim.is_some_and(|claim| is_ours(&*claim)) {
+    if has_claim(shared, &namespace, &name).await? {
         let users = shared.claim_users.of(&shared.client, &namespace, &name).await?;
         if !users.is_empty() {
             return Ok(Some(format!(
@@ -93,6 +93,18 @@ async fn user(dataset: &Dataset, shared: &Arc<Shared>) -> Result<Option<String>,
             referring.join(", ")
         )
     }))
+}
+
+/// Whether the Dataset has a claim of its own. The watch shows none without the label of a Dataset, such as
+/// those of an earlier Fluid, and may be late with others.
+async fn has_claim(shared: &Shared, namespace: &str, name: &str) -> Result<bool, EngineError> {
+    if let Some(claim) = shared.caches.claim(namespace, name) {
+        return Ok(is_ours(&*claim));
+    }
+    let api = Api::<PersistentVolumeClaim>::namespaced(shared.client.clone(), namespace);
+    let attempt = format!("reading PersistentVolumeClaim {namespace}/{name}");
+    let claim = api.get_metadata_opt(name).await.map_err(EngineError::kube(attempt))?;
+    Ok(claim.is_some_and(|claim| is_ours(&claim)))
 }
 
 /// Deletes the runtimes that the Dataset owns. Returns the one that still has something to clean

@@ -46,6 +46,35 @@ async fn a_dataset_that_is_deleted_is_attended_while_pods_use_it() {
     scene.server.until("the workers to be put back", back).await;
 }
 
+/// An earlier Fluid gave claims no label of their Dataset.
+#[tokio::test]
+async fn pods_are_waited_for_whose_claim_no_watch_shows() {
+    let (scene, operator) = Scene::bound().await;
+    user(&scene);
+    scene.kill(operator);
+    scene.server.edit("PersistentVolumeClaim", "default", "demo", |claim| {
+        claim["metadata"]["labels"] = json!({"fluid.io/s-default-demo": "true"});
+    });
+    scene.server.delete("Dataset", "default", "demo");
+    let _operator = scene.start().await;
+    let is_named = |server: &ApiServer| {
+        let events = server.objects("Event", "default");
+        let names_it = |event: &Value| event.to_string().contains("the pods app still use the claim demo");
+        events.iter().any(names_it).then_some(())
+    };
+    scene.server.until("the pod to be named", is_named).await;
+    scene.server.settled(QUIET).await;
+    let runtime = scene.server.object("DemoRuntime", "default", "demo").unwrap();
+    assert!(runtime["metadata"]["deletionTimestamp"].is_null(), "{runtime}");
+    scene.server.delete("Pod", "default", "app");
+    // No watch shows pods of users.
+    scene.server.edit("Dataset", "default", "demo", |dataset| {
+        dataset["metadata"]["labels"]["example.org/looked-at"] = json!("yes");
+    });
+    gone(&scene, "Dataset").await;
+    assert_eq!(scene.server.object("PersistentVolumeClaim", "default", "demo"), None);
+}
+
 #[tokio::test]
 async fn a_conflict_at_the_end_of_a_deletion_repeats_nothing() {
     let (scene, _operator) = Scene::bound().await;
