@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::client::watch_config;
 use crate::watch_answer::watch_answer;
 
 /// The lease of Fluid's controller of Datasets, which every installation of Fluid has.
@@ -91,7 +92,7 @@ pub async fn follow(client: Client, own: &str, found: watch::Sender<Fluid>) {
     let namespaces: BTreeSet<&str> = [own, NAMESPACE].into();
     let mut events = SelectAll::new();
     for namespace in &namespaces {
-        let named = watcher::Config::default().fields(&format!("metadata.name={LEASE}"));
+        let named = watch_config().fields(&format!("metadata.name={LEASE}"));
         let leases = watch_objects(Api::<Lease>::namespaced(client.clone(), namespace), named).default_backoff();
         events.push(leases.map(|event| ((*namespace).to_owned(), event)).boxed());
     }

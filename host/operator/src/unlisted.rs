@@ -12,6 +12,7 @@ use kube::runtime::watcher::{self, Event, watcher};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use crate::client::watch_config;
 use crate::watch_answer::watch_answer;
 
 /// After so many failures in a row that the API server itself has answered, a kind is given up
@@ -89,7 +90,7 @@ impl Unlisted {
 /// permitted again, and nothing shows that it is.
 pub fn watch(api: Api<DynamicObject>) -> impl Stream<Item = watcher::Result<Event<DynamicObject>>> + Send + 'static {
     let next = move |watching: Option<BoxStream<'static, watcher::Result<Event<DynamicObject>>>>| {
-        let begin = || watcher(api.clone(), watcher::Config::default()).boxed();
+        let begin = || watcher(api.clone(), watch_config()).boxed();
         let mut watching = watching.unwrap_or_else(begin);
         async move {
             let event = watching.next().await?;

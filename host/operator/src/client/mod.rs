@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use kube::client::{Body, ClientBuilder};
+use kube::runtime::watcher;
 use kube::{Client, Config};
 use tokio_util::sync::CancellationToken;
 use tower::{Layer, Service};
@@ -26,6 +27,15 @@ const SILENCE: Duration = Duration::from_secs(30);
 
 /// The same where somebody waits for the process: the kubelet with a pod, or the API server itself.
 const IMPATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a watch goes on until the API server ends it and another one begins, in seconds. One whose
+/// connection is dead shows nothing for so long, and is then given up.
+const WATCH: u32 = 60;
+
+/// How everything is watched that the process acts on.
+pub fn watch_config() -> watcher::Config {
+    watcher::Config::default().timeout(WATCH)
+}
 
 /// A client that counts every request by verb and resource, and writes only during the tenure.
 ///

@@ -8,7 +8,7 @@ use futures::StreamExt;
 use kube::api::DynamicObject;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector;
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::watcher::{Event, watcher};
 use kube::{Api, Client, ResourceExt};
 use parking_lot::Mutex;
 use tokio::sync::mpsc::UnboundedSender;
@@ -20,6 +20,7 @@ use wasser_plugin::Plugin;
 use super::runtime_index::RuntimeIndex;
 use super::vanished::vanished;
 use super::watches;
+use crate::client::watch_config;
 use crate::supervisor::Supervisor;
 
 /// The watches that run, one for each kind of object, and what a further one needs.
@@ -106,7 +107,7 @@ impl ClusterObjectWatches {
         let store = writer.as_reader();
         self.cluster_objects.add(kind, store.clone());
         let api = Api::<DynamicObject>::all_with(self.client.clone(), &resource);
-        let stream = watcher(api, watcher::Config::default())
+        let stream = watcher(api, watch_config())
             .default_backoff()
             .modify(watches::slim)
             .reflect(writer);

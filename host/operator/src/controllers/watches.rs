@@ -26,6 +26,7 @@ use wasser_engine::{
 
 use super::change_bus::{Audience, ChangeBus};
 use super::touches::Touches;
+use crate::client::watch_config;
 use crate::supervisor::Supervisor;
 
 /// What watches need of the process: supervision, and to be stopped.
@@ -71,7 +72,7 @@ pub fn start(
         supervisor: supervisor.clone(),
         stop: stop.clone(),
     };
-    let ours = watcher::Config::default().labels(labels::DATASET_ID);
+    let ours = watch_config().labels(labels::DATASET_ID);
     let unreadable = Arc::<Unreadable>::default();
     let datasets = datasets(client, unreadable.clone(), change_bus, &process);
     let claim_key = |claim: &PartialObjectMeta<PersistentVolumeClaim>, _| {
@@ -242,7 +243,7 @@ fn datasets(
     change_bus: &Arc<ChangeBus>,
     process: &Process,
 ) -> Store<Dataset> {
-    let stream = watcher(Api::<Readable>::all(client.clone()), watcher::Config::default());
+    let stream = watcher(Api::<Readable>::all(client.clone()), watch_config());
     let stream = stream.map_ok(move |event| parsed(event, &unreadable));
     let to_all = (change_bus.clone(), Audience::All, process.clone());
     store(stream, to_all, |dataset: &Dataset, deleted| {
@@ -278,13 +279,10 @@ fn parsed(event: Event<Readable>, unreadable: &Unreadable) -> Event<Dataset> {
 fn nodes(client: &Client, change_bus: &Arc<ChangeBus>, process: &Process) -> Store<PartialObjectMeta<Node>> {
     let (reader, writer) = reflector::store();
     let change_bus = change_bus.clone();
-    let stream = watcher(
-        Api::<PartialObjectMeta<Node>>::all(client.clone()),
-        watcher::Config::default(),
-    )
-    .default_backoff()
-    .modify(slim)
-    .reflect(writer);
+    let stream = watcher(Api::<PartialObjectMeta<Node>>::all(client.clone()), watch_config())
+        .default_backoff()
+        .modify(slim)
+        .reflect(writer);
     process.follow("Node", stream, move |event| match event {
         Event::Apply(node) | Event::Delete(node) => change_bus.node_changed(NodeChange::One(node.name_any())),
         Event::InitDone => change_bus.node_changed(NodeChange::All),
@@ -303,7 +301,7 @@ fn pods(
     process: &Process,
 ) -> Arc<PodIndex> {
     let index = Arc::new(PodIndex::default());
-    let config = watcher::Config::default().labels(selector);
+    let config = watch_config().labels(selector);
     let stream = watcher(Api::<Pod>::all(client.clone()), config).default_backoff();
     let (filled, change_bus) = (index.clone(), change_bus.clone());
     process.follow("Pod", stream, move |event| {
@@ -325,7 +323,7 @@ where
     K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + Send + Sync + 'static,
 {
     let found = Arc::new(Records::default());
-    let config = watcher::Config::default().labels(helm_records::SELECTOR);
+    let config = watch_config().labels(helm_records::SELECTOR);
     let stream = watcher(Api::<PartialObjectMeta<K>>::all(client.clone()), config).default_backoff();
     let (filled, change_bus) = (found.clone(), change_bus.clone());
     process.follow(&K::kind(&()), stream, move |event| {

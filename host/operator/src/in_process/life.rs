@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use wasser_plugin::Threads;
-use wasser_test_api_server::ApiServer;
+use wasser_test_api_server::{ApiServer, Verb};
 
 use super::scene::{OPERATOR, QUIET, Scene};
 
@@ -41,6 +41,28 @@ async fn a_runtime_at_rest_causes_no_writes() {
     scene.server.settled(QUIET).await;
     let writes = scene.server.take_requests().of(OPERATOR).writes();
     assert_eq!(writes.describe(), "");
+}
+
+/// A watch whose connection is dead shows nothing, and ends only when its time is over.
+#[tokio::test]
+async fn every_watch_ends_soon_and_begins_again() {
+    let (scene, _operator) = Scene::bound().await;
+    let mut requests = scene.server.take_requests().of(OPERATOR);
+    requests.0.retain(|record| record.call.verb == Verb::Watch);
+    for resource in [
+        "configmaps",
+        "customresourcedefinitions",
+        "datasets",
+        "demoruntimes",
+        "jobs",
+    ] {
+        let is_watched = requests.0.iter().any(|record| record.call.resource == resource);
+        assert!(is_watched, "{resource}: {}", requests.describe());
+    }
+    requests
+        .0
+        .retain(|record| record.call.query.get("timeoutSeconds") != "60");
+    assert_eq!(requests.describe(), "");
 }
 
 /// The definitions of an earlier Fluid lack fields.

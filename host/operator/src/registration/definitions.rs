@@ -12,6 +12,8 @@ use kube::{Api, Client, Resource};
 use serde::Deserialize;
 use wasser_plugin::{Definition, DefinitionSpec, DefinitionStatus, Definitions};
 
+use crate::client::watch_config;
+
 /// CRDs are large where they have long schemas; a page holds few of them, and of those only the
 /// part that is read.
 const PAGE: u32 = 20;
@@ -55,7 +57,7 @@ impl Resource for Watched {
 
 /// The CRDs of the cluster, as a watch tells of them.
 pub fn watch(client: Client) -> impl Stream<Item = watcher::Result<Event<Watched>>> {
-    let config = watcher::Config::default().page_size(PAGE);
+    let config = watch_config().page_size(PAGE);
     watcher(Api::<Watched>::all(client), config).default_backoff().boxed()
 }
 

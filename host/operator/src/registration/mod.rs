@@ -20,7 +20,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::runtime::WatchStreamExt;
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::watcher::{Event, watcher};
 use kube::{Api, Client, ResourceExt};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use wasser_engine::{Backoff, Events};
 use wasser_plugin::{Artifact, Outcome, PLUGIN_LABEL, Pulled, Registrar, Registry};
 
+use crate::client::watch_config;
 use crate::context::ServedKind;
 use crate::health::Health;
 use crate::left::Left;
@@ -86,9 +87,7 @@ impl Registrations {
     /// leads; all that it missed until then are written when it begins to.
     pub async fn run(self, stop: CancellationToken) {
         let api = Api::<ConfigMap>::namespaced(self.client.clone(), &self.namespace);
-        let config = watcher::Config::default()
-            .labels(&format!("{PLUGIN_LABEL}=true"))
-            .page_size(PAGE);
+        let config = watch_config().labels(&format!("{PLUGIN_LABEL}=true")).page_size(PAGE);
         let mut maps = std::pin::pin!(watcher(api, config).default_backoff());
         let mut crds = std::pin::pin!(definitions::watch(self.client.clone()));
         let events = Events::new(self.client.clone());

@@ -31,6 +31,7 @@ use super::index::Index;
 use super::progress::seen::Progress;
 use super::turns::Turns;
 use super::{ending, progress, reconcile, registry, target};
+use crate::client::watch_config;
 use crate::context::Context;
 use crate::controllers::drive::drive;
 use crate::controllers::next::{AFTER_PANIC, DEADLINE, DEBOUNCE, PANICKED};
@@ -93,7 +94,7 @@ pub async fn run(
     supervisor.spawn("the progress of operations", &ended, asking);
 
     let api = Api::<PartialObjectMeta<CustomResourceDefinition>>::all(operations.shared.client.clone());
-    let crds = watcher(api, watcher::Config::default()).default_backoff();
+    let crds = watcher(api, watch_config()).default_backoff();
     let mut crds = std::pin::pin!(crds.take_until(stop.clone().cancelled_owned()));
     while let Some(event) = crds.next().await {
         match event {
@@ -130,7 +131,7 @@ async fn follow<K>(operations: Arc<Operations>, writer: reflector::store::Writer
 where
     K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + Sync + 'static,
 {
-    let config = watcher::Config::default().labels(labels::DATASET_ID);
+    let config = watch_config().labels(labels::DATASET_ID);
     let api = Api::<K>::all(operations.shared.client.clone());
     let events = watcher(api, config).default_backoff().modify(slim).reflect(writer);
     let mut events = std::pin::pin!(events.take_until(stop.cancelled_owned()));
@@ -216,7 +217,7 @@ async fn control(
 ) {
     let store = writer.as_reader();
     let api = Api::<DynamicObject>::all_with(operations.shared.client.clone(), &resource(kind));
-    let objects = watcher(api, watcher::Config::default())
+    let objects = watcher(api, watch_config())
         .default_backoff()
         .modify(slim)
         .reflect(writer);
