@@ -158,7 +158,7 @@ impl Request {
                 free(&volumes, &known).await?;
             }
             let api = Api::<PersistentVolumeClaim>::namespaced(self.shared.client.clone(), namespace);
-            create_claim(&api, claim).await?;
+            self.create_claim(&api, claim).await?;
         }
         Ok(())
     }
@@ -177,11 +177,41 @@ impl Request {
                     .await
                     .map_err(EngineError::kube(format!("reading PersistentVolume {name}")))?;
                 match found {
-                    Some(found) if !is_of(&found, &self.identity) => Err(foreign_volume(&found)),
-                    _ => Ok(()),
+                    Some(found) if is_of(&found, &self.identity) => self.label_volume(api, &found).await,
+                    Some(found) => Err(foreign_volume(&found)),
+                    None => Ok(()),
                 }
             }
             Err(error) => Err(EngineError::kube(format!("creating PersistentVolume {name}"))(error)),
+        }
+    }
+
+    async fn create_claim(
+        &self,
+        api: &Api<PersistentVolumeClaim>,
+        claim: PersistentVolumeClaim,
+    ) -> Result<(), EngineError> {
+        let name = claim.name_any();
+        match api.create(&crate::post_params(), &claim).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.is_already_exists() => self.keep_claim(api, &name).await,
+            Err(error) => Err(EngineError::kube(format!("creating PersistentVolumeClaim {name}"))(
+                error,
+            )),
+        }
+    }
+
+    /// Labels a claim that no watch shows. It must be ours; somebody else's is not touched.
+    async fn keep_claim(&self, api: &Api<PersistentVolumeClaim>, name: &str) -> Result<(), EngineError> {
+        let found = api.get_metadata_opt(name).await;
+        let attempt = format!("reading PersistentVolumeClaim {name}");
+        match found.map_err(EngineError::kube(attempt))? {
+            Some(found) if is_ours(&found) => self.label_volume(api, &found).await,
+            Some(_) => Err(EngineError::InvalidSpec {
+                field: format!("PersistentVolumeClaim {name}"),
+                message: "it exists and Wasser did not create it; delete it or rename the Dataset".to_owned(),
+            }),
+            None => Ok(()),
         }
     }
 
@@ -233,30 +263,6 @@ fn foreign_volume(volume: &PersistentVolume) -> EngineError {
             "the Dataset needs a volume of this name, and {owner}; delete the volume if nobody uses it, or rename \
                 the Dataset"
         ),
-    }
-}
-
-/// Creates a claim. One that is there already must be ours; somebody else's is not touched.
-async fn create_claim(api: &Api<PersistentVolumeClaim>, claim: PersistentVolumeClaim) -> Result<(), EngineError> {
-    let name = claim.name_any();
-    match api.create(&crate::post_params(), &claim).await {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.is_already_exists() => {
-            let found = api
-                .get_metadata_opt(&name)
-                .await
-                .map_err(EngineError::kube(format!("reading PersistentVolumeClaim {name}")))?;
-            if found.is_none_or(|found| is_ours(&found)) {
-                return Ok(());
-            }
-            Err(EngineError::InvalidSpec {
-                field: format!("PersistentVolumeClaim {name}"),
-                message: "it exists and Wasser did not create it; delete it or rename the Dataset".to_owned(),
-            })
-        }
-        Err(error) => Err(EngineError::kube(format!("creating PersistentVolumeClaim {name}"))(
-            error,
-        )),
     }
 }
 

@@ -36,6 +36,7 @@ mod task_faults;
 mod unsigned;
 mod validate;
 mod values_map;
+mod volume_label;
 mod workers;
 
 use std::time::Duration;

@@ -4,6 +4,7 @@ mod changes;
 mod ends;
 mod forged;
 mod reference;
+mod unlabelled;
 
 use std::time::Duration;
 

@@ -166,7 +166,11 @@ impl Left {
 
     async fn volume(&self) {
         let (id, volume) = (self.id(), &self.case["volume"]);
-        let labels = json!({"fluid.io/dataset-id": id, format!("fluid.io/s-{id}"): "true"});
+        let mut labels = json!({format!("fluid.io/s-{id}"): "true"});
+        // An earlier Fluid did not have this label.
+        if volume["unlabelled"] != true {
+            labels["fluid.io/dataset-id"] = json!(id);
+        }
         let modes = json!(["ReadOnlyMany"]);
         let mut attributes = json!({"fluid_path": volume["path"], "mount_type": volume["type"], "runtime_name": self.name,
             "runtime_namespace": "default", "mount_pod_node_selector_key": format!("fluid.io/f-{id}")});
