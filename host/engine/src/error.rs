@@ -15,6 +15,9 @@ pub enum Retry {
     AwaitChange,
     /// Try again after this time.
     After(Duration),
+    /// What was read is no longer current: try again soon, and with growing delays if the watches are
+    /// late.
+    Conflict,
     /// Try again with growing delays.
     Backoff,
 }
@@ -219,7 +222,7 @@ impl EngineError {
             | Self::Repeated { after, .. } => Retry::After(*after),
             // Whoever makes room wakes it.
             Self::AwaitsTurn { .. } => Retry::After(TURN),
-            conflict if is_conflict_of(conflict) => Retry::After(Duration::from_millis(50)),
+            conflict if is_conflict_of(conflict) => Retry::Conflict,
             Self::Release { source, .. } if source.is_refusal() => Retry::AwaitChange,
             Self::Failed { .. }
             | Self::Unhealthy { .. }

@@ -13,6 +13,12 @@ const PAUSES: Backoff = Backoff {
     first: Duration::from_secs(1),
     longest: Duration::from_secs(300),
 };
+/// The pauses between tries of what was refused because the object has changed. The watch's event
+/// usually comes earlier.
+const CONFLICTS: Backoff = Backoff {
+    first: Duration::from_millis(50),
+    longest: Duration::from_secs(5),
+};
 /// How many periods may pass until a runtime is looked at of which everything is watched.
 const WATCHED: u32 = 8;
 
@@ -34,9 +40,16 @@ pub(super) fn pause(
     }
 }
 
+/// How often in a row the reconciles of an object have failed.
+#[derive(Default)]
+struct Count {
+    failures: u32,
+    conflicts: u32,
+}
+
 /// How often in a row the reconciles of objects have failed, by UID.
 #[derive(Default)]
-pub(super) struct Failures(Mutex<HashMap<String, u32>>);
+pub(super) struct Failures(Mutex<HashMap<String, Count>>);
 
 impl Failures {
     /// Begins to count anew: the object was reconciled, or is gone.
@@ -49,16 +62,21 @@ impl Failures {
         match retry {
             Retry::AwaitChange => Next::Change,
             Retry::After(pause) => Next::After(pause),
+            Retry::Conflict => self.counted(uid, CONFLICTS, |count| &mut count.conflicts),
             Retry::Backoff => self.backoff(uid),
         }
     }
 
     /// Counts a failure of an object, and returns the pause after it.
     pub(super) fn backoff(&self, uid: &str) -> Next {
-        let mut failures = self.0.lock();
-        let count = failures.entry(uid.to_owned()).or_default();
+        self.counted(uid, PAUSES, |count| &mut count.failures)
+    }
+
+    fn counted(&self, uid: &str, pauses: Backoff, which: impl FnOnce(&mut Count) -> &mut u32) -> Next {
+        let mut counts = self.0.lock();
+        let count = which(counts.entry(uid.to_owned()).or_default());
         *count += 1;
-        Next::After(PAUSES.after(*count - 1))
+        Next::After(pauses.after(*count - 1))
     }
 }
 
@@ -82,6 +100,19 @@ mod tests {
             method: "desired",
             message: "down".to_owned(),
         }
+    }
+
+    #[test]
+    fn conflicts_are_tried_again_soon_and_ever_later() {
+        let failures = Failures::default();
+        let after = |milliseconds: u64| Next::After(Duration::from_millis(milliseconds));
+        for pause in [50, 100, 200, 400, 800, 1600, 3200, 5000, 5000] {
+            assert_eq!(failures.pause("uid", Retry::Conflict), after(pause));
+        }
+        assert_eq!(failures.pause("other", Retry::Conflict), after(50));
+        assert_eq!(failures.pause("uid", Retry::Backoff), after(1000));
+        failures.forget("uid");
+        assert_eq!(failures.pause("uid", Retry::Conflict), after(50));
     }
 
     #[rstest]

@@ -21,7 +21,7 @@ use wasser_plugin::Registry;
 use super::change_bus::{Audience, ChangeBus};
 use super::dataset::Facts;
 use super::kinds::Kinds;
-use super::next::{AFTER_PANIC, DEADLINE, DEBOUNCE, PANICKED};
+use super::next::{AFTER_PANIC, DEADLINE, DEBOUNCE, PANICKED, STALE};
 use super::present::Objects;
 use super::runtime_index::RuntimeIndex;
 use super::unserved::Unserved;
@@ -296,6 +296,7 @@ fn after(what: &str, error: &EngineError) -> Action {
     match error.retry() {
         Retry::AwaitChange => Action::await_change(),
         Retry::After(pause) => Action::requeue(pause),
+        Retry::Conflict => Action::requeue(STALE),
         Retry::Backoff => Action::requeue(Duration::from_secs(5)),
     }
 }

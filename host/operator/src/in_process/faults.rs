@@ -1,7 +1,9 @@
 //! Answers that are lost, caches that are stale, and operators that are killed.
 
+use std::time::{Duration, Instant};
+
 use futures::StreamExt;
-use serde_json::Value;
+use serde_json::{Value, json};
 use wasser_api::labels;
 use wasser_test_api_server::{ApiServer, Attempt, Effect, Fault, Snapshot};
 
@@ -112,4 +114,40 @@ async fn a_dataset_is_bound_only_once_its_workers_are_seen() {
     assert_eq!(records.len(), 1, "{}", scene.server.situation());
     scene.server.release("statefulsets");
     end_of(&scene).await;
+}
+
+#[tokio::test]
+async fn a_write_that_is_refused_until_the_watch_goes_on_is_made_ever_more_seldom() {
+    let scene = Scene::new();
+    let _operator = scene.start().await;
+    let create = |kind: &str, spec: Value| {
+        scene.server.create(&json!({
+            "apiVersion": "data.fluid.io/v1alpha1", "kind": kind,
+            "metadata": {"name": "demo", "namespace": "default"}, "spec": spec,
+        }));
+    };
+    create("DemoRuntime", json!({"replicas": 2}));
+    scene.server.settled(QUIET).await;
+    scene.server.hold("demoruntimes");
+    scene.server.edit("DemoRuntime", "default", "demo", |runtime| {
+        runtime["metadata"]["annotations"]["example.org/note"] = "x".into();
+    });
+    let adoption = Fault::writes().of(OPERATOR).resource("demoruntimes");
+    let armed = scene.server.arm(adoption, Effect::Nothing);
+    create(
+        "Dataset",
+        json!({"mounts": [{"mountPoint": "demo://bucket", "name": "demo"}]}),
+    );
+    // The first ones may also be because the Dataset has changed.
+    armed.hit(3).await;
+    let third = Instant::now();
+    armed.hit(6).await;
+    let pauses = third.elapsed();
+    assert!(
+        pauses > Duration::from_millis(600),
+        "{pauses:?}: {}",
+        scene.server.situation()
+    );
+    scene.server.release("demoruntimes");
+    scene.bind().await;
 }
