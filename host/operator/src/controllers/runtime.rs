@@ -32,6 +32,10 @@ const STALE: Duration = Duration::from_secs(1);
 /// How soon a runtime that is not ready is looked at even if no watch says anything.
 const UNREADY: Duration = Duration::from_secs(120);
 
+/// When to look again at a runtime that no plugin serves. A controller whose kind is no longer
+/// served ends, but one that is served again at once goes on.
+const UNSERVED: Duration = Duration::from_secs(1);
+
 /// Asks for a reconcile of a runtime.
 pub type WakeByKey = Arc<dyn Fn(ObjectKey) + Send + Sync>;
 
@@ -60,7 +64,7 @@ pub struct RuntimeController {
 pub async fn reconcile(runtime: Arc<RuntimeObject>, controller: Arc<RuntimeController>) -> Next {
     let uid = runtime.uid().unwrap_or_default();
     let Some(plugin) = (controller.plugin)() else {
-        return Next::Change;
+        return Next::After(UNSERVED);
     };
     let dataset = controller
         .shared

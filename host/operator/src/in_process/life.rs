@@ -1,5 +1,7 @@
 //! The life of one runtime, from its creation to its end.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use wasser_plugin::Threads;
@@ -87,6 +89,26 @@ async fn a_field_that_the_definition_drops_is_not_written_again_and_again() {
     }
     let writes = scene.server.take_requests().of(OPERATOR).writes();
     assert_eq!(writes.describe(), "");
+}
+
+/// A plugin that comes back at once may find the controller of its kind as it was.
+#[tokio::test]
+async fn what_changes_while_a_plugin_is_exchanged_is_not_missed() {
+    let (scene, operator) = Scene::bound().await;
+    let plugin = operator.registry.get("DemoRuntime").unwrap();
+    operator.registry.fill(BTreeMap::new());
+    scene.server.edit("DemoRuntime", "default", "demo", |runtime| {
+        runtime["spec"]["replicas"] = 3.into();
+    });
+    scene.server.settled(QUIET).await;
+    operator
+        .registry
+        .fill(BTreeMap::from([("DemoRuntime".to_owned(), plugin)]));
+    let scaled = |server: &ApiServer| {
+        let set = server.object("StatefulSet", "default", "demo-worker")?;
+        (set["spec"]["replicas"] == 3).then_some(())
+    };
+    scene.server.until("three workers", scaled).await;
 }
 
 #[tokio::test]

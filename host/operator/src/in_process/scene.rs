@@ -283,7 +283,7 @@ impl Scene {
             api_versions: watch::Sender::new(Vec::new()),
             kinds: kinds.clone(),
         };
-        let (supervisor, shown) = (health.supervisor.clone(), metrics.clone());
+        let (supervisor, shown, serving) = (health.supervisor.clone(), metrics.clone(), registry.clone());
         let context = Context {
             client,
             registry,
@@ -320,6 +320,7 @@ impl Scene {
             _leader: leader,
             supervisor,
             metrics: shown,
+            registry: serving,
             stop,
             tasks,
         };
@@ -347,6 +348,8 @@ pub struct Operator {
     pub supervisor: Arc<Supervisor>,
     /// What it shows.
     pub metrics: Arc<Metrics>,
+    /// The plugins that serve.
+    pub registry: Arc<Registry>,
     stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
 }
