@@ -1,6 +1,7 @@
 //! CreateVolume: the PersistentVolume and the claim of a dataset.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use kube::api::{DynamicObject, Patch};
@@ -125,16 +126,14 @@ impl Request {
     /// The volume of this name is of another claim.
     pub(crate) fn has_volume(&self) -> Result<bool, EngineError> {
         let (caches, identity) = (&self.shared.caches, &self.identity);
-        let Some(volume) = caches.volume(&identity.volume()) else {
-            return Ok(false);
-        };
-        if !is_of(&volume, identity) {
-            return Err(foreign_volume(&volume));
-        }
-        Ok(caches.claim(&identity.namespace, &identity.name).is_some())
+        let volume = own(caches.volume(&identity.volume()), identity)?;
+        Ok(volume.is_some() && caches.claim(&identity.namespace, &identity.name).is_some())
     }
 
     /// Creates what of the two is missing.
+    ///
+    /// # Errors
+    /// The volume of this name is of another claim. It may have come since it was last looked for.
     pub(crate) async fn put_volume(
         &self,
         mut volume: PersistentVolume,
@@ -142,7 +141,7 @@ impl Request {
     ) -> Result<(), EngineError> {
         let (caches, namespace, name) = (&self.shared.caches, &self.identity.namespace, &self.identity.name);
         let volumes = Api::<PersistentVolume>::all(self.shared.client.clone());
-        let known = caches.volume(&self.identity.volume());
+        let known = own(caches.volume(&self.identity.volume()), &self.identity)?;
         let bound = caches.claim(namespace, name);
         if known.is_none() {
             // A claim that has lost its volume takes another one only if that names the claim's
@@ -249,6 +248,17 @@ impl Request {
     }
 }
 
+/// The volume that was found, which must be of this Dataset.
+fn own(
+    found: Option<Arc<PersistentVolume>>,
+    identity: &Identity,
+) -> Result<Option<Arc<PersistentVolume>>, EngineError> {
+    match found {
+        Some(volume) if !is_of(&volume, identity) => Err(foreign_volume(&volume)),
+        found => Ok(found),
+    }
+}
+
 /// The refusal of a volume that was made for another claim, or by somebody else.
 fn foreign_volume(volume: &PersistentVolume) -> EngineError {
     let name = volume.name_any();
@@ -277,4 +287,40 @@ async fn free(volumes: &Api<PersistentVolume>, volume: &PersistentVolume) -> Res
         .patch_metadata(&name, &crate::patch_params(), &Patch::Merge(&patch))
         .await;
     patched.or_gone().map(drop).map_err(EngineError::kube(attempt))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::own(labels::CREATED_BY_VALUE, "team", "a-b", true)]
+    #[case::of_a_namesake(labels::CREATED_BY_VALUE, "team-a", "b", false)]
+    #[case::of_somebody_else("somebody", "team", "a-b", false)]
+    fn only_the_datasets_own_volume_is_used(
+        #[case] made_by: &str,
+        #[case] namespace: &str,
+        #[case] name: &str,
+        #[case] is_own: bool,
+    ) {
+        let identity = Identity {
+            namespace: "team".to_owned(),
+            name: "a-b".to_owned(),
+            dataset_uid: String::new(),
+            runtime_type: "demo".to_owned(),
+            implementation: "demo".to_owned(),
+            kind: "DemoRuntime".to_owned(),
+            mount_directory: "demo-fuse".to_owned(),
+        };
+        assert!(own(None, &identity).unwrap().is_none());
+        let volume: PersistentVolume = serde_json::from_value(json!({
+            "metadata": {"name": "team-a-b", "annotations": {labels::CREATED_BY: made_by}},
+            "spec": {"claimRef": {"namespace": namespace, "name": name}},
+        }))
+        .unwrap();
+        let found = own(Some(Arc::new(volume)), &identity);
+        assert_eq!(found.is_ok_and(|found| found.is_some()), is_own);
+    }
 }
