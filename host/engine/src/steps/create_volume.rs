@@ -153,10 +153,15 @@ impl Request {
             self.create_persistent_volume(&volumes, volume).await?;
         }
         if bound.is_none() {
+            let api = Api::<PersistentVolumeClaim>::namespaced(self.shared.client.clone(), namespace);
             if let Some(known) = known {
+                // The watch may miss a claim, and Kubernetes takes one for lost whose volume does not name its
+                // UID any more.
+                if self.keep_claim(&api, name).await? {
+                    return Ok(());
+                }
                 free(&volumes, &known).await?;
             }
-            let api = Api::<PersistentVolumeClaim>::namespaced(self.shared.client.clone(), namespace);
             self.create_claim(&api, claim).await?;
         }
         Ok(())
@@ -193,24 +198,25 @@ impl Request {
         let name = claim.name_any();
         match api.create(&crate::post_params(), &claim).await {
             Ok(_) => Ok(()),
-            Err(kube::Error::Api(status)) if status.is_already_exists() => self.keep_claim(api, &name).await,
+            Err(kube::Error::Api(status)) if status.is_already_exists() => self.keep_claim(api, &name).await.map(drop),
             Err(error) => Err(EngineError::kube(format!("creating PersistentVolumeClaim {name}"))(
                 error,
             )),
         }
     }
 
-    /// Labels a claim that no watch shows. It must be ours; somebody else's is not touched.
-    async fn keep_claim(&self, api: &Api<PersistentVolumeClaim>, name: &str) -> Result<(), EngineError> {
+    /// Labels a claim that no watch shows. It must be ours; somebody else's is not touched. Returns whether
+    /// there is one.
+    async fn keep_claim(&self, api: &Api<PersistentVolumeClaim>, name: &str) -> Result<bool, EngineError> {
         let found = api.get_metadata_opt(name).await;
         let attempt = format!("reading PersistentVolumeClaim {name}");
         match found.map_err(EngineError::kube(attempt))? {
-            Some(found) if is_ours(&found) => self.label_volume(api, &found).await,
+            Some(found) if is_ours(&found) => self.label_volume(api, &found).await.map(|()| true),
             Some(_) => Err(EngineError::InvalidSpec {
                 field: format!("PersistentVolumeClaim {name}"),
                 message: "it exists and Wasser did not create it; delete it or rename the Dataset".to_owned(),
             }),
-            None => Ok(()),
+            None => Ok(false),
         }
     }
 

@@ -99,6 +99,31 @@ async fn a_volume_of_somebody_else_is_left_alone_and_named() {
     );
 }
 
+/// Kubernetes takes a claim for lost whose volume does not name its UID.
+#[tokio::test]
+async fn a_volume_is_not_made_free_while_it_has_a_claim_that_no_watch_shows() {
+    let (scene, operator) = Scene::bound().await;
+    scene.kill(operator);
+    let claim = |server: &ApiServer| server.object("PersistentVolumeClaim", "default", "demo");
+    let uid = claim(&scene.server).unwrap()["metadata"]["uid"].clone();
+    scene.server.edit("PersistentVolume", "", "default-demo", |volume| {
+        volume["spec"]["claimRef"]["uid"] = uid.clone();
+    });
+    scene.server.edit("PersistentVolumeClaim", "default", "demo", |claim| {
+        claim["metadata"]["labels"] = json!({});
+    });
+    let _operator = scene.start().await;
+    let is_labelled = |server: &ApiServer| {
+        let claim = claim(server)?;
+        claim["metadata"]["labels"]["fluid.io/dataset-id"]
+            .is_string()
+            .then_some(())
+    };
+    scene.server.until("the claim to be labelled", is_labelled).await;
+    let volume = scene.server.object("PersistentVolume", "", "default-demo").unwrap();
+    assert_eq!(volume["spec"]["claimRef"]["uid"], uid, "{volume}");
+}
+
 #[tokio::test]
 async fn a_dataset_that_cannot_be_read_is_attended_as_it_was() {
     let (scene, _operator) = Scene::bound().await;
