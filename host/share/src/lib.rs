@@ -6,10 +6,12 @@
 //! wrong.
 
 mod allowance;
+mod fair_places;
 mod looks;
 mod others;
 pub mod thread;
 
 pub use allowance::Allowance;
+pub use fair_places::{FairPlaces, Place};
 pub use looks::Looks;
 pub use others::{AtWork, Idle, Others, idle};

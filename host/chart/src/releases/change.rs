@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use futures::FutureExt as _;
 use serde_json::Value;
+use wasser_share::Place;
 
 use super::apply::{Created, Prepared};
 use super::claims::Key;
@@ -20,7 +21,7 @@ use super::workers::Workers;
 use super::{Before, Ready, Releases, apply, hooks, prune, survey};
 use crate::chart::Chart;
 use crate::policy::Policy;
-use crate::render::{ReleaseMeta, Rendered};
+use crate::render::{Hook, ReleaseMeta, Rendered};
 
 /// What a release is to become.
 #[derive(Clone, Copy)]
@@ -131,12 +132,13 @@ impl Releases {
         change: &Change<'_>,
         before: Option<Before>,
         events: (&'static str, &'static str),
+        place: Place,
     ) -> Result<Release, ReleaseError> {
         if let Some(done) = Self::done(change, before.as_ref()) {
             return Ok(done.clone());
         }
         let ready = self.make_ready(change, before).boxed().await?;
-        self.run(change, ready, events).boxed().await
+        self.run(change, ready, events, place).boxed().await
     }
 
     /// The newest revision, if it is what the change asks for and complete: two operators may have
@@ -150,12 +152,14 @@ impl Releases {
         (same && is_later && release.is_deployed() && !release.is_left() && !release.is_adopted()).then_some(release)
     }
 
-    /// Applies and records the change, with the hooks of these two events around.
+    /// Applies and records the change, with the hooks of these two events around. `place` is that of
+    /// the release among those that are written.
     pub(super) async fn run(
         &self,
         change: &Change<'_>,
         ready: Ready,
         (pre, post): (&'static str, &'static str),
+        place: Place,
     ) -> Result<Release, ReleaseError> {
         let (meta, rendered) = (change.meta, change.rendered);
         let is_repair = change.is_repair(ready.before.as_ref());
@@ -184,15 +188,32 @@ impl Releases {
         let content = (change.values, change.chart.version());
         let runner = self.hooks(change.ownership(ready.before.as_ref()), meta.revision, content);
         // Each is large, and a debug build has all of them on the stack of whoever waits.
-        runner.run(chosen, pre).boxed().await?;
+        let place = self.run_hooks(&runner, chosen, pre, place).boxed().await?;
         self.apply(change, &ready, prepared).boxed().await?;
-        runner.run(chosen, post).boxed().await?;
+        let _place = self.run_hooks(&runner, chosen, post, place).boxed().await?;
         let written = match self.record(change, ready).await? {
             Some(release) => release,
             None => self.overtaken(change).boxed().await?,
         };
         self.waiting.end(&meta.namespace, &meta.name);
         Ok(written)
+    }
+
+    /// Runs the hooks of an event, which may take minutes each. Others have the place meanwhile: those
+    /// of one plugin would else hold up the releases of all.
+    async fn run_hooks(
+        &self,
+        runner: &hooks::Hooks<'_>,
+        chosen: &[Hook],
+        event: &'static str,
+        place: Place,
+    ) -> Result<Place, ReleaseError> {
+        if hooks::order(chosen, event).is_empty() {
+            return Ok(place);
+        }
+        drop(place);
+        runner.run(chosen, event).boxed().await?;
+        Ok(self.places.take(&runner.ownership.policy.namespace).await)
     }
 
     /// A record has been written since it was looked for. Unless it is of the same change, its

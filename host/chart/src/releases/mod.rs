@@ -76,6 +76,7 @@ use kube::Client;
 use kube::api::DynamicObject;
 use parking_lot::Mutex;
 use serde_json::Value;
+use wasser_share::FairPlaces;
 
 pub use change::Change;
 pub use drift::{Drift, without_host_fields};
@@ -107,6 +108,10 @@ use waiting::Waiting;
 /// Characters that the name of a release may have, as in Helm.
 const MAX_NAME: usize = 53;
 
+/// How many releases are written at a time, of all kinds: each is some ten requests, eight of them at
+/// the same time. A namespace alone gets half of them.
+const WRITTEN_AT_ONCE: usize = 16;
+
 /// The releases of a cluster.
 #[derive(Clone)]
 pub struct Releases {
@@ -114,6 +119,8 @@ pub struct Releases {
     recording: Recording,
     kinds: Kinds,
     claims: Claims,
+    /// For releases that are being written, which is not said of one that waits for a hook.
+    places: FairPlaces,
     waiting: Waiting,
     /// Namespaces and names for which the last look found nothing, so that an installation need not
     /// look again.
@@ -167,6 +174,7 @@ impl Releases {
             recording,
             kinds: Kinds::new(client.clone()),
             claims: Claims::default(),
+            places: FairPlaces::new(WRITTEN_AT_ONCE),
             waiting: Waiting::default(),
             absent: Arc::default(),
             client,
@@ -218,20 +226,22 @@ impl Releases {
         change.check()?;
         let meta = change.meta;
         let _claim = self.claims.take(change.keys()).await;
+        let mut place = self.places.take(&meta.namespace).await;
         let events = ("pre-install", "post-install");
         let is_absent = self.set_absent(&meta.namespace, &meta.name, false);
         // A hook cannot be taken back, so its name is looked at; and what was refused just now is not
         // tried without a look.
         if is_absent && !self.was_refused(&meta.namespace, &meta.name) && change.rendered.hooks.is_empty() {
-            match self.run(change, self.make_fresh(change)?, events).boxed().await {
+            match self.run(change, self.make_fresh(change)?, events, place).boxed().await {
                 // Perhaps there is a record by which they are the runtime's, and the watch was late
                 // with it. If not, all that are in the way are named.
                 Err(ReleaseError::Taken { .. }) => {}
                 outcome => return outcome,
             }
+            place = self.places.take(&meta.namespace).await;
         }
         let before = self.before(change).boxed().await?;
-        self.go_on(change, before, events).await
+        self.go_on(change, before, events, place).await
     }
 
     /// Brings a release to these objects, removing what it had and has no more.
@@ -241,13 +251,14 @@ impl Releases {
     pub async fn upgrade(&self, change: &Change<'_>) -> Result<Release, ReleaseError> {
         change.check()?;
         let _claim = self.claims.take(change.keys()).await;
+        let place = self.places.take(&change.meta.namespace).await;
         let before = self.before(change).await?;
         let events = if before.is_some() {
             ("pre-upgrade", "post-upgrade")
         } else {
             ("pre-install", "post-install")
         };
-        self.go_on(change, before, events).await
+        self.go_on(change, before, events, place).await
     }
 
     /// Notes something about a release that Helm has made, in an annotation of its record. The next

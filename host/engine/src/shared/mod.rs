@@ -7,7 +7,6 @@
 pub mod backoff;
 pub mod claim_users;
 pub mod events;
-pub mod fair_places;
 pub mod labeler;
 mod mounts_shown;
 pub mod own_time;
@@ -45,7 +44,6 @@ use crate::error::EngineError;
 use crate::release::Installed;
 use crate::shared::claim_users::ClaimUsers;
 use crate::shared::events::Events;
-use crate::shared::fair_places::FairPlaces;
 use crate::shared::labeler::Labeler;
 use crate::shared::mounts_shown::MountsShown;
 use crate::shared::own_writes::OwnWrites;
@@ -68,8 +66,6 @@ use crate::watched::Caches;
 
 /// How many unpacked charts are kept: those of former plugins are of no use any more.
 const MOST_CHARTS: usize = 32;
-/// How many releases are written at a time. A namespace alone gets half of them.
-const INSTALLING: usize = 16;
 
 /// How this installation is configured.
 #[derive(Debug, Clone)]
@@ -117,9 +113,6 @@ pub struct Shared {
     since: Since,
     /// Whether many systems are set up at once.
     pub rush: Arc<Rush>,
-    /// How many releases are written at a time, of all kinds: each is some ten requests, eight of
-    /// them at the same time.
-    pub installing: FairPlaces,
     /// How far other builds of plugins are.
     pub rollouts: Arc<Rollouts>,
     /// What the objects of releases were last known to be like.
@@ -171,7 +164,6 @@ impl Shared {
             upgrades: Upgrades::default(),
             since: Since::default(),
             rush: Arc::default(),
-            installing: FairPlaces::new(INSTALLING),
             rollouts: Arc::default(),
             seen_objects: SeenObjects::default(),
             refusals: Refusals::default(),

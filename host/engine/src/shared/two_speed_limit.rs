@@ -3,9 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use wasser_share::idle;
-
-use crate::shared::fair_places::FairPlaces;
+use wasser_share::{FairPlaces, idle};
 
 /// How many run in the first lane; a namespace alone gets half of them.
 const QUICK: usize = 32;

@@ -115,11 +115,7 @@ impl Request {
         // lead to a fresh look.
         self.shared.forget_release(&self.uid);
         self.shared.seen_objects.forget(&self.uid);
-        let installing = async {
-            let _turn = self.shared.installing.take(&self.identity.namespace).await;
-            prepared.install(&self.shared.releases, workers, damaged).await
-        }
-        .boxed();
+        let installing = prepared.install(&self.shared.releases, workers, damaged).boxed();
         let installed = match own_time.wait(installing).await {
             Ok(installed) => installed,
             Err(source) => {

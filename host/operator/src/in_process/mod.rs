@@ -27,6 +27,7 @@ mod fluid;
 mod forged_values;
 mod gone;
 mod helm_record;
+mod hooks;
 mod identity;
 mod jobs;
 mod juicefs_operations;

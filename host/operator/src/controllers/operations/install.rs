@@ -323,7 +323,6 @@ async fn apply(
         shared.releases.take_for_absent(namespace, &meta.name);
     }
     operations.note_install(&operation.object);
-    let _turn = shared.installing.take(namespace).await;
     let releases = &shared.releases;
     let change = |meta, rendered| Change {
         chart: &chart,
