@@ -24,6 +24,8 @@ pub struct Settings {
     pub namespace: String,
     /// Reconciles of one kind at the same time.
     pub workers: u16,
+    /// How long a reconcile of a runtime may take by itself.
+    pub deadline: Duration,
     /// How often the cache states of a bound dataset are read.
     pub sync_period: Duration,
     /// How often running operations are asked how far they are.

@@ -113,6 +113,7 @@ impl Args {
         Settings {
             namespace: options::namespace(self.namespace.clone()),
             workers: self.workers,
+            deadline: controllers::DEADLINE,
             sync_period: self.sync_period,
             progress_period: PROGRESS_PERIOD,
             patience: PATIENCE,

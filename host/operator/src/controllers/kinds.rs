@@ -275,6 +275,7 @@ impl Controller {
             plugin: Box::new(move || registry.get(&plugin_kind)),
             wake: Arc::new(move |key| drop(wake.send(key))),
             runtimes,
+            deadline: context.settings.deadline,
             metrics: context.metrics.clone(),
             observer: Arc::new(move |method, took, error| calls.called(&called_kind, method, took, error)),
             failures,

@@ -24,4 +24,5 @@ mod unserved;
 mod vanished;
 mod watches;
 
+pub use next::DEADLINE;
 pub use run::run;

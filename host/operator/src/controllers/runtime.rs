@@ -17,7 +17,7 @@ use wasser_engine::{EngineError, FirstError, Request, RuntimeObject, Shared, Wak
 use wasser_plugin::{Observer, Plugin};
 
 use super::bound::can_be_bound;
-use super::next::{DEADLINE, Next};
+use super::next::Next;
 use super::pauses::{self, Failures};
 use super::runtime_index::RuntimeIndex;
 use super::runtime_writes::{add_finalizer, is_adopted, label_dataset, remove_finalizer};
@@ -51,6 +51,8 @@ pub struct RuntimeController {
     pub wake: WakeByKey,
     /// The runtimes of all kinds, to settle two claims on one Dataset.
     pub runtimes: Arc<RuntimeIndex>,
+    /// How long a reconcile may take by itself.
+    pub deadline: Duration,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Measures the calls of the plugin.
@@ -87,14 +89,17 @@ pub async fn reconcile(runtime: Arc<RuntimeObject>, controller: Arc<RuntimeContr
     let was_set_up = request.is_set_up();
     let own_time = request.own_time.clone();
     let outcome = own_time
-        .limit(DEADLINE, reconcile_internal(&mut request, &controller).boxed())
+        .limit(
+            controller.deadline,
+            reconcile_internal(&mut request, &controller).boxed(),
+        )
         .await
         .unwrap_or_else(|| {
             Err(EngineError::Failed {
                 method: "reconcile",
                 message: format!(
                     "it took longer than {} s; something that it waits for does not answer",
-                    DEADLINE.as_secs()
+                    controller.deadline.as_secs()
                 ),
             })
         });

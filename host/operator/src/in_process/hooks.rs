@@ -1,10 +1,13 @@
 //! Hooks of charts that do not end for long.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use wasser_test_api_server::{ApiServer, Effect, Fault, Verb};
+use wasser_plugin::{HostConfig, PluginHost};
+use wasser_test_api_server::{ApiServer, Attempt, Effect, Fault, Verb};
 
 use super::common::Guest;
-use super::scene::{OPERATOR, STATEFUL_SET, Scene, chart, crd, registration};
+use super::scene::{OPERATOR, QUIET, STATEFUL_SET, Scene, chart, crd, registration};
 
 /// A Job before the installation, which releases in the namespace `default` do not have.
 const HOOK: &str = "{{- if ne .Release.Namespace \"default\" }}
@@ -35,13 +38,18 @@ fn scene() -> Scene {
 
 /// Creates a Dataset and its runtime.
 fn create(scene: &Scene, namespace: &str, name: &str) {
+    create_with(scene, namespace, name, &json!([]));
+}
+
+/// Creates them with these options of the mount.
+fn create_with(scene: &Scene, namespace: &str, name: &str, options: &Value) {
     let object = |kind: &str, spec: Value| {
         json!({
             "apiVersion": "data.fluid.io/v1alpha1", "kind": kind,
             "metadata": {"name": name, "namespace": namespace}, "spec": spec,
         })
     };
-    let mounts = json!([{"mountPoint": "demo://bucket", "name": "demo"}]);
+    let mounts = json!([{"mountPoint": "demo://bucket", "name": "demo", "encryptOptions": options}]);
     scene.server.create(&object("Dataset", json!({"mounts": mounts})));
     scene.server.create(&object("DemoRuntime", json!({"replicas": 1})));
 }
@@ -71,6 +79,14 @@ async fn installed(scene: &Scene, namespace: &str, release: &str) {
         .server
         .until(&format!("the release {namespace}/{release}"), found)
         .await;
+}
+
+/// Whether anybody in a namespace is told that a reconcile has come to its limit.
+fn is_cut_off(server: &ApiServer, namespace: &str) -> bool {
+    let mut told = ["Dataset", "Event"]
+        .into_iter()
+        .flat_map(|kind| server.objects(kind, namespace));
+    told.any(|object| object.to_string().contains("it took longer than"))
 }
 
 /// Whether a ConfigMap has the values of a release.
@@ -118,4 +134,37 @@ async fn a_namespace_has_half_of_the_places_for_releases_that_are_written() {
     scene.server.until("all to want a place", wanted).await;
     hanging.hit(OF_ONE).await;
     assert_eq!(hanging.hits(), OF_ONE);
+}
+
+#[tokio::test]
+async fn a_hook_may_take_longer_than_a_reconcile_and_keeps_no_instance_of_the_plugin() {
+    let directory = tempfile::tempdir().unwrap();
+    let plugins = PluginHost::new(HostConfig::new(directory.path())).unwrap();
+    let mut scene = scene();
+    scene.deadline = Duration::from_secs(3);
+    scene.plugins = plugins.clone();
+    let _operator = scene.start().await;
+    scene.server.namespace("hooked");
+    create(&scene, "hooked", "demo");
+    hooks_begin(&scene, "hooked", 1).await;
+    scene.server.settled(QUIET).await;
+    assert_eq!(plugins.instances(), 0);
+
+    // One that begins later comes to its limit, since a Secret that it looks for is not answered for.
+    let is_key = |attempt: &Attempt<'_>| attempt.call.name == "keys";
+    let look = Fault::any()
+        .of(OPERATOR)
+        .verb(Verb::Get)
+        .resource("secrets")
+        .when(is_key);
+    let _hanging = scene.server.arm(look, Effect::Hang);
+    let key = json!({"name": "key", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "id"}}});
+    create_with(&scene, "default", "slow", &json!([key]));
+    let cut_off = |server: &ApiServer| is_cut_off(server, "default").then_some(());
+    scene.server.until("a reconcile to come to its limit", cut_off).await;
+    assert!(!is_cut_off(&scene.server, "hooked"), "{}", scene.server.situation());
+
+    end_hook(&scene, "hooked", "demo");
+    installed(&scene, "hooked", "demo").await;
+    assert_eq!(scene.server.lives()["Job hooked/demo-prepare"], (1, 0));
 }

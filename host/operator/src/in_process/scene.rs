@@ -58,6 +58,8 @@ pub struct Scene {
     pub tenant_rules: TenantRules,
     /// How records of releases are written.
     pub recording: Recording,
+    /// How long a reconcile of theirs may take by itself.
+    pub deadline: Duration,
     /// How often they ask running operations how far they are.
     pub progress_period: Duration,
     /// How often operators look at what no watch tells of.
@@ -69,6 +71,8 @@ pub struct Scene {
     pub artifacts: Arc<tempfile::TempDir>,
     /// The keys of which one must have signed them, if there are any.
     pub keys: Vec<PublicKey>,
+    /// The host of their plugins. By default that of all scenes.
+    pub plugins: PluginHost,
     /// Where their reconciles run. By default with everything else, and so until they are killed.
     pub threads: Threads,
 }
@@ -105,12 +109,14 @@ impl Scene {
             server,
             tenant_rules: TenantRules::default(),
             recording: recording(Driver::Secret),
+            deadline: controllers::DEADLINE,
             progress_period: Duration::from_secs(10),
             sync_period: Duration::from_secs(15),
             patience: Duration::from_secs(10),
             registry: OciRegistry::default(),
             artifacts: Arc::new(tempfile::tempdir().unwrap()),
             keys: Vec::new(),
+            plugins: plugins(),
             threads: Threads::here(),
         }
     }
@@ -265,7 +271,7 @@ impl Scene {
         let registrations = Registrations {
             client: client.clone(),
             namespace: OPERATOR.to_owned(),
-            registrar: Registrar::new(plugins(), registry.clone()).with_keys(artifacts.keys()),
+            registrar: Registrar::new(self.plugins.clone(), registry.clone()).with_keys(artifacts.keys()),
             artifacts,
             pauses: Backoff {
                 first: Duration::from_millis(20),
@@ -297,6 +303,7 @@ impl Scene {
             settings: Settings {
                 namespace: OPERATOR.to_owned(),
                 workers: 4,
+                deadline: self.deadline,
                 sync_period: self.sync_period,
                 progress_period: self.progress_period,
                 patience: self.patience,
