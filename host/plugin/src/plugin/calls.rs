@@ -7,7 +7,7 @@ macro_rules! call {
     ($self:ident, $conversation:ident, $method:literal, $guest:ident => $call:expr) => {{
         let (pre, scope) = ($self.pre.clone(), $self.scope.clone());
         let site = || pre.site($method, &scope);
-        let mut charge = pre.cpu.begin().await;
+        let mut charge = pre.cpu.begin(&scope.namespace).await;
         $conversation.put_off(charge.waited);
         pre.admit(&scope, site)?;
         let left = $conversation.left();

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use wasser_share::{Allowance, Others, idle};
 
 use super::meter::Meter;
+use super::round_robin::RoundRobin;
 
 /// What a call takes beyond this is slow. Those of the built-in plugins take less than a
 /// millisecond, those of an interpreter some more.
@@ -23,7 +24,7 @@ pub struct Processor {
     all: Allowance,
     slow: Allowance,
     /// Those that wait begin one after another: together, they would use the share of many.
-    one: Semaphore,
+    turns: RoundRobin,
     /// Nanoseconds of slowness that a call is expected to take.
     expected: AtomicU64,
     /// A call that had something charged in advance has ended.
@@ -62,21 +63,20 @@ impl Processor {
         Self {
             all: Allowance::many(),
             slow: Allowance::slow(),
-            one: Semaphore::new(1),
+            turns: RoundRobin::default(),
             expected: AtomicU64::new(nanoseconds(UNKNOWN)),
             settled: Notify::new(),
             others: others.clone(),
         }
     }
 
-    /// Waits until a call may begin.
-    pub async fn begin(&self) -> Charge<'_> {
+    /// Waits until a call for a namespace may begin.
+    pub async fn begin(&self, namespace: &str) -> Charge<'_> {
         if self.pauses().longest().is_zero() {
             return self.charge(Duration::ZERO);
         }
         let (began, _idle) = (Instant::now(), idle());
-        // It is never closed.
-        let _turn = self.one.acquire().await;
+        let _turn = self.turns.take(namespace).await;
         loop {
             let pauses = self.pauses();
             if pauses.longest().is_zero() {
@@ -206,13 +206,13 @@ mod tests {
         let _at_work = others.begin();
         processor.call(SLOW);
         processor.call(SLOW);
-        let first = processor.begin().await;
+        let first = processor.begin("ns").await;
         assert!(!first.reserved.is_zero());
         // It is under way, and so are those that could begin before the second is used up.
-        assert!(processor.begin().now_or_never().is_none());
+        assert!(processor.begin("ns").now_or_never().is_none());
         drop(first);
         // It took nothing.
-        drop(processor.begin().await);
+        drop(processor.begin("ns").await);
     }
 
     #[tokio::test]
@@ -220,23 +220,41 @@ mod tests {
         let others = Others::default();
         let processor = Processor::new(&others);
         let _at_work = others.begin();
-        let first = processor.begin().now_or_never().unwrap();
-        let mut next = processor.begin().boxed();
+        let first = processor.begin("ns").now_or_never().unwrap();
+        let mut next = processor.begin("ns").boxed();
         assert!((&mut next).now_or_never().is_none());
         drop(first);
         // It does not wait for a time that has to pass.
         assert!((&mut next).now_or_never().is_some());
         for _ in 0..100 {
-            drop(processor.begin().await);
+            drop(processor.begin("ns").await);
         }
         assert_eq!(processor.charge(Duration::ZERO).reserved, Duration::ZERO);
+    }
+
+    #[tokio::test]
+    async fn a_call_waits_for_one_of_each_other_namespace_and_not_for_all_of_one() {
+        let others = Others::default();
+        let processor = Processor::new(&others);
+        let _at_work = others.begin();
+        let first = processor.begin("a").now_or_never().unwrap();
+        let mut many: Vec<_> = (0..30).map(|_| processor.begin("a").boxed()).collect();
+        assert!(many.iter_mut().all(|call| call.now_or_never().is_none()));
+        let mut other = processor.begin("b").boxed();
+        assert!((&mut other).now_or_never().is_none());
+        drop(first);
+        // That one has been next since before the other came.
+        drop((&mut many[0]).now_or_never().unwrap());
+        assert!(many[1..].iter_mut().all(|call| call.now_or_never().is_none()));
+        assert!((&mut other).now_or_never().is_some());
+        assert!((&mut many[1]).now_or_never().is_some());
     }
 
     #[tokio::test]
     async fn a_call_that_nobody_waits_for_is_charged() {
         let processor = Processor::new(&Others::default());
         let meter = Arc::new(Meter::new());
-        let mut charge = processor.begin().await;
+        let mut charge = processor.begin("ns").await;
         charge.by(&meter);
         let computing = async {
             let began = wasser_share::thread::time();
@@ -258,7 +276,7 @@ mod tests {
         let processor = Processor::new(&others);
         let at_work = others.begin();
         processor.call(Duration::from_secs(10));
-        let mut call = processor.begin().boxed();
+        let mut call = processor.begin("ns").boxed();
         assert!((&mut call).now_or_never().is_none());
         drop(at_work);
         assert!(!call.await.waited.is_zero());
@@ -269,6 +287,6 @@ mod tests {
         let others = Others::default();
         let processor = Processor::new(&others);
         processor.call(Duration::from_secs(10));
-        others.count(async { drop(processor.begin().await) }).await;
+        others.count(async { drop(processor.begin("ns").await) }).await;
     }
 }
