@@ -13,6 +13,9 @@ use crate::input::Spec;
 const REPLICAS: &str = "AlluxioRuntime.spec.master.replicas";
 /// Masters that can agree on a journal.
 const MAJORITY: u32 = 3;
+/// Masters of which each change of the journal can still wait for most. Each one has a Service and an
+/// address in all properties, so the work for a runtime grows with their number.
+const MOST: u32 = 9;
 /// The property with the addresses of the masters.
 pub const MEMBERS: &str = "alluxio.master.embedded.journal.addresses";
 /// The same of the processes that plan jobs.
@@ -33,6 +36,10 @@ pub fn count(ctx: &Context<Spec>) -> Result<u32> {
         0 | 1 => 1,
         2 => {
             let message = format!("is 2, and two masters cannot agree when one is lost; write 1 or {MAJORITY}");
+            return Err(Error::invalid(REPLICAS, message));
+        }
+        several if several > MOST => {
+            let message = format!("is {several}, and at most {MOST} masters agree on a journal; write 1 or {MAJORITY}");
             return Err(Error::invalid(REPLICAS, message));
         }
         several => several,

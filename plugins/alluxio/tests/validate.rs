@@ -59,6 +59,8 @@ fn options_that_all_mounts_share_are_checked_too() {
 
 #[rstest]
 #[case::two_masters(json!({"master": {"replicas": 2}}), "master.replicas", "write 1 or 3")]
+#[case::ten_masters(json!({"master": {"replicas": 10}}), "master.replicas", "at most 9 masters")]
+#[case::countless_masters(json!({"master": {"replicas": i32::MAX}}), "master.replicas", "write 1 or 3")]
 #[case::network(json!({"worker": {"networkMode": "Mesh"}}), "worker.networkMode", "HostNetwork nor ContainerNetwork")]
 #[case::property(json!({"properties": {"alluxio.x": "$(id)"}}), "properties[alluxio.x]", "without it")]
 #[case::property_name(json!({"fuse": {"properties": {"-Dx": "1"}}}), "fuse.properties[-Dx]",
