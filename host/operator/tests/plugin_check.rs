@@ -23,8 +23,8 @@ const CHART: &[u8] = common::registration::CHART;
 
 /// The guest's workload.
 const WORKER: &str = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: {{ .Release.Name }}-worker}\nspec:\n  \
-                  replicas: 0\n  selector: {matchLabels: {app: demo}}\n  template:\n    metadata: {labels: {app: \
-                  demo}}\n    spec: {containers: [{name: demo, image: demo}]}\n";
+                  replicas: 0\n  selector: {matchLabels: {app: {{ .Release.Name }}}}\n  template:\n    metadata: \
+                  {labels: {app: {{ .Release.Name }}}}\n    spec: {containers: [{name: demo, image: demo}]}\n";
 
 /// A guest that gives values.
 fn good() -> Vec<u8> {

@@ -19,9 +19,9 @@ kind: StatefulSet
 metadata: {name: {{ .Release.Name }}-worker}
 spec:
   replicas: 0
-  selector: {matchLabels: {app: demo}}
+  selector: {matchLabels: {app: {{ .Release.Name }}}}
   template:
-    metadata: {labels: {app: demo}}
+    metadata: {labels: {app: {{ .Release.Name }}}}
     spec: {containers: [{name: demo, image: {{ .Values.image | quote }}}]}
 ";
 const PAIR: &str = "apiVersion: data.fluid.io/v1alpha1

@@ -195,8 +195,8 @@ async fn a_chart_takes_nothing_that_is_there_already() {
     operator
         .object("apps/v1", "StatefulSet", "shop", "is observed", observed)
         .await;
-    let pods = "  serviceName: shop\n  selector: {matchLabels: {app: x}}\n  template:\n    metadata: {labels: {app: \
-        x}}\n    spec:\n\
+    let pods = "  serviceName: shop\n  selector: {matchLabels: {app: {{ .Release.Name }}}}\n  template:\n    metadata: \
+                {labels: {app: {{ .Release.Name }}}}\n    spec:\n\
                 \x20     serviceAccountName: ci-deployer\n      containers: [{name: c, image: none.invalid/none}]\n";
     let object = |version: &str, kind: &str, name: &str| {
         format!("---\napiVersion: {version}\nkind: {kind}\nmetadata:\n  name: {name}\n")

@@ -24,6 +24,7 @@ mod powers;
 mod problem;
 mod rules;
 mod secrets;
+mod selectors;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -191,6 +192,7 @@ impl Policy {
         }
         own.check(group, kind, &object.data, self)?;
         network::check(group, kind, &object.data, &self.powers)?;
+        self.check_selector(group, kind, &object.data)?;
         claims::check(&object.data, |name| own.has_claim(name) || self.named.has_claim(name))?;
         if !self.powers.privileged {
             let annotations = object.metadata.annotations.iter().flatten();

@@ -107,6 +107,13 @@ pub enum Problem {
         /// What it has.
         value: String,
     },
+    /// It selects pods that need not be its own.
+    #[error("selects pods by `{}`, which pods of others can have as well, and would take them over; select by a label \
+        with the name of the release, such as `release`", short(.selector))]
+    Selector {
+        /// What it selects by.
+        selector: String,
+    },
     /// It would stay when it is deleted.
     #[error("has the finalizer `{}`, which would keep it from being deleted; render it without", short(.finalizer))]
     Finalizer {

@@ -8,6 +8,7 @@ mod objects;
 mod pods;
 mod roles;
 mod secrets;
+mod selectors;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::DynamicObject;

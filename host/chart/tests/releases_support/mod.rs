@@ -34,8 +34,8 @@ pub const FILES: &[(&str, &str)] = &[
     (
         "templates/worker.yaml",
         "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: worker}\nspec:\n  replicas: {{ .Values.replicas }}\n\
-         \x20 serviceName: {{ .Values.service }}\n  selector: {matchLabels: {app: w}}\n  template:\n    metadata: \
-         {labels: {app: w}}\n    spec:\n\
+         \x20 serviceName: {{ .Values.service }}\n  selector: {matchLabels: {app: runtime}}\n  template:\n    metadata: \
+         {labels: {app: runtime}}\n    spec:\n\
          \x20     containers:\n        - name: c\n          image: none.invalid/none\n          env: {{ toJson \
          .Values.env }}\n  volumeClaimTemplates: {{ toJson .Values.claims }}\n",
     ),
