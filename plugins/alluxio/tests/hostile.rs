@@ -10,34 +10,11 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 use support::KIT;
-use support::scripts::master_by;
+use support::scripts::{master_by, read_properties, update};
 use wasser_alluxio::Alluxio;
+use wasser_sdk::Implement;
 use wasser_sdk::testing::{FakeHost, converse, exit};
-use wasser_sdk::{Implement, Mount, UfsChange};
 use wasser_testkit::scripts::{HOSTILE, Sandbox, Script, accepted};
-
-/// What the plugin's commands ask of Alluxio when mounts change, with the scripts of a master's pod
-/// behind the host.
-fn update(documents: &[Value], sandbox: Sandbox, removed: &[String]) -> Vec<Vec<String>> {
-    let asked = Rc::new(RefCell::new(Vec::new()));
-    let all = asked.clone();
-    let host = FakeHost::new()
-        .pod("master", "demo-master-0", true)
-        .on_exec(move |_, argv| {
-            let ran = sandbox.exec(argv);
-            all.borrow_mut().extend(ran.of("alluxio"));
-            exit(ran.code, &format!("{}{}", ran.stdout, ran.stderr))
-        });
-    let change = UfsChange {
-        removed: removed.iter().map(|path| (path.clone(), Mount::default())).collect(),
-        ..UfsChange::default()
-    };
-    converse(&host, |host| {
-        Alluxio::update_ufs(&KIT.context(documents).unwrap(), host, &change)
-    })
-    .unwrap();
-    asked.take()
-}
 
 /// Returns a program in Alluxio's place that has these paths mounted.
 fn table(paths: &[&str]) -> String {
@@ -152,30 +129,6 @@ async fn secrets_of_commands_reach_alluxio_as_they_are() {
         );
         assert!(!host.calls().iter().any(|call| call.contains(&option)));
     }
-}
-
-/// What Java reads of a file of properties: comments and line ends do not occur here.
-fn read_properties(text: &str) -> BTreeMap<String, String> {
-    let mut properties = BTreeMap::new();
-    for line in text.lines() {
-        let (mut name, mut value, mut in_value, mut escaped) = (String::new(), String::new(), false, false);
-        for c in line.chars() {
-            let part = if in_value { &mut value } else { &mut name };
-            match c {
-                c if escaped => {
-                    assert!(!"tnrfu".contains(c), "{line}: an escape that stands for something else");
-                    part.push(c);
-                    escaped = false;
-                }
-                '\\' => escaped = true,
-                '=' | ':' if !in_value => in_value = true,
-                ' ' if in_value && part.is_empty() => {}
-                c => part.push(c),
-            }
-        }
-        properties.insert(name, value);
-    }
-    properties
 }
 
 #[tokio::test]
