@@ -26,6 +26,7 @@ pub mod states_read;
 pub mod status_throttle;
 pub mod tasks;
 mod two_speed_limit;
+pub mod unclean;
 pub mod unready;
 pub mod upgrades;
 mod vain_patches;
@@ -58,6 +59,7 @@ use crate::shared::sizes_read::SizesRead;
 use crate::shared::states_read::StatesRead;
 use crate::shared::status_throttle::StatusThrottle;
 use crate::shared::tasks::Tasks;
+use crate::shared::unclean::Unclean;
 use crate::shared::unready::Unready;
 use crate::shared::upgrades::Upgrades;
 use crate::shared::vain_patches::VainPatches;
@@ -103,7 +105,7 @@ pub struct Shared {
     /// Reads of cache states.
     pub cache_states: Tasks<StatesRead>,
     /// Attempts to empty a cache.
-    pub cleanups: Tasks<Result<(), String>>,
+    pub cleanups: Tasks<Result<(), Unclean>>,
     /// What was written last to Datasets and runtimes.
     pub own_writes: Arc<OwnWrites>,
     /// How often the progress of runtimes is shown.

@@ -43,12 +43,6 @@ pub trait TaskResult: Clone + Send + 'static {
     fn broken(message: &str) -> Self;
 }
 
-impl<T: Clone + Send + 'static> TaskResult for Result<T, String> {
-    fn broken(message: &str) -> Self {
-        Err(message.to_owned())
-    }
-}
-
 /// The result of a task that panicked. The panic itself is in the log.
 const PANICKED: &str = "the task panicked; see the log of the operator";
 

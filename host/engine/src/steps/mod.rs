@@ -10,6 +10,7 @@ mod adopt;
 mod cache_nodes;
 mod cache_states;
 mod clean_policy;
+mod cleanup;
 mod client_mount;
 mod client_nodes;
 mod clients_config;

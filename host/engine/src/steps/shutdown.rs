@@ -1,32 +1,20 @@
 //! Shutdown: everything that a runtime leaves behind, removed in an order that can be interrupted
 //! anywhere.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
 use kube::api::{DeleteParams, Preconditions};
-use serde_json::Value;
 use wasser_api::reasons::events;
 use wasser_plugin::bindings::types::Role;
 
 use crate::error::EngineError;
-use crate::plugin::answer::answer;
 use crate::release::workloads::{installs, workload};
 use crate::request::Request;
-use crate::shared::backoff::Backoff;
-use crate::shared::tasks::Progress;
 use crate::steps::TOLD;
 use crate::watched::pods::PodIndex;
 use wasser_chart::{OrGone, ReleaseError};
 
-/// Attempts to empty the cache where the runtime's clean policy does not say.
-const DEFAULT_ATTEMPTS: u32 = 3;
-/// The pauses between attempts.
-const PAUSES: Backoff = Backoff {
-    first: Duration::from_secs(5),
-    longest: Duration::from_secs(20),
-};
 /// How long pods are waited for. Those of a node that is lost never go.
 const PODS_GONE_WITHIN: Duration = Duration::from_secs(120);
 /// How many nodes are named that do not let labels be removed.
@@ -172,64 +160,6 @@ impl Request {
         );
         self.warn(events::ERROR_PROCESS_RUNTIME, &message).await;
         Ok(())
-    }
-
-    /// Attempts to empty the cache, up to the limit of the clean policy; then the deletion goes on
-    /// without.
-    async fn clean_cache(&mut self) -> Result<(), EngineError> {
-        let limit = self.clean_policy("maxRetryAttempts").unwrap_or(DEFAULT_ATTEMPTS);
-        let tasks = &self.shared.cleanups;
-        match tasks.progress(&self.uid) {
-            None => self.start_cleanup(Duration::ZERO),
-            Some(Progress::Done(Ok(()))) => return Ok(()),
-            Some(Progress::Running) => {}
-            Some(Progress::Done(Err(message))) => {
-                let failures = tasks.failed(&self.uid);
-                if failures >= limit {
-                    let message = format!(
-                        "Failed to clean the cache after {failures} attempts; the deletion goes on. The last error: \
-                            {message}"
-                    );
-                    self.warn(events::ERROR_PROCESS_RUNTIME, &message).await;
-                    return Ok(());
-                }
-                self.start_cleanup(PAUSES.after(failures.saturating_sub(1)));
-            }
-        }
-        Err(EngineError::NotYet {
-            after: TOLD,
-            message: "the cache is being cleaned".to_owned(),
-        })
-    }
-
-    fn start_cleanup(&self, pause: Duration) {
-        let (mut implement, context, kind) = (self.instance(), self.context.clone(), self.identity.kind.clone());
-        let (wake, faults) = (Arc::clone(&self.wake), self.faults());
-        let work = async move {
-            let outcome = implement.shutdown(&context).await;
-            let done = faults.report(answer(&kind, "shutdown", outcome)).await;
-            done.map(drop).map_err(|error| error.to_string())
-        };
-        self.shared.cleanups.start_when(
-            tokio::time::sleep(pause),
-            &self.uid,
-            self.origin(),
-            move || wake(),
-            work,
-        );
-    }
-
-    /// A number of `spec.management.cleanCachePolicy`, or of `spec.cleanCachePolicy`, where some
-    /// runtimes have it.
-    fn clean_policy(&self, field: &str) -> Option<u32> {
-        let find = |prefix: &str| {
-            self.object
-                .pointer(&format!("{prefix}/cleanCachePolicy/{field}"))
-                .and_then(Value::as_u64)
-        };
-        find("/spec/management")
-            .or_else(|| find("/spec"))
-            .and_then(|number| u32::try_from(number).ok())
     }
 
     /// Deletes a ConfigMap that the host keeps for the runtime. One of somebody else is left.

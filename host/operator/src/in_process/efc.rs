@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use wasser_test_api_server::{ApiServer, Outcome};
+use wasser_test_api_server::{ApiServer, Effect, Failure, Fault, Outcome, Verb};
 
 use super::machine::scenario::registered;
 use super::machine::world::World;
@@ -23,6 +23,26 @@ fn create(scene: &Scene, spec: &Value) {
     scene.server.create(&object("Dataset", &mounts));
 }
 
+/// Lets all commands in pods succeed, and keeps them.
+fn record_commands(scene: &Scene) -> Arc<Mutex<Vec<String>>> {
+    let commands = Arc::new(Mutex::new(Vec::new()));
+    scene.server.on_exec({
+        let commands = commands.clone();
+        move |command| {
+            commands
+                .lock()
+                .push(format!("{}: {}", command.pod, command.argv.join(" ")));
+            std::future::ready(Outcome::printing(""))
+        }
+    });
+    commands
+}
+
+/// What empties the cache of a worker.
+fn emptied(worker: u32) -> String {
+    format!("demo-worker-{worker}: rm -rf -- /mnt/disk/default/demo/tier_dadi")
+}
+
 fn object(server: &ApiServer, kind: &str, name: &str) -> Value {
     server.object(kind, "default", name).unwrap_or_default()
 }
@@ -38,16 +58,7 @@ fn known(server: &ApiServer) -> Option<usize> {
 #[tokio::test]
 async fn a_file_server_is_bound_scaled_and_deleted() {
     let scene = Scene::serving(&[registered("efc")]);
-    let commands = Arc::new(Mutex::new(Vec::new()));
-    scene.server.on_exec({
-        let commands = commands.clone();
-        move |command| {
-            commands
-                .lock()
-                .push(format!("{}: {}", command.pod, command.argv.join(" ")));
-            std::future::ready(Outcome::printing(""))
-        }
-    });
+    let commands = record_commands(&scene);
     let _world = World::start(&scene.server);
     let _operator = scene.start().await;
     let disk = json!({"levels": [{"mediumtype": "SSD", "path": "/mnt/disk", "quota": "2Gi"}]});
@@ -94,7 +105,6 @@ async fn a_file_server_is_bound_scaled_and_deleted() {
     let writes = scene.server.take_requests().of(OPERATOR).writes();
     assert_eq!(writes.describe(), "", "at rest");
     system::deleted(&scene, KIND).await;
-    let emptied = |worker: u32| format!("demo-worker-{worker}: rm -rf -- /mnt/disk/default/demo/tier_dadi");
     let mut ran = commands.lock().clone();
     ran.sort();
     assert_eq!(ran, [emptied(0), emptied(1), emptied(2)]);
@@ -107,6 +117,37 @@ async fn a_file_server_is_bound_scaled_and_deleted() {
             ("PersistentVolumeClaim", &["demo"]),
         ],
     );
+}
+
+/// The API server does not answer while the only attempt is made that the user allows.
+#[tokio::test]
+async fn an_outage_does_not_use_up_the_attempts_to_empty_a_cache() {
+    let scene = Scene::serving(&[registered("efc")]);
+    let commands = record_commands(&scene);
+    let _world = World::start(&scene.server);
+    let _operator = scene.start().await;
+    let disk = json!({"levels": [{"mediumtype": "SSD", "path": "/mnt/disk", "quota": "2Gi"}]});
+    let once = json!({"maxRetryAttempts": 1});
+    create(
+        &scene,
+        &json!({"replicas": 1, "tieredstore": disk, "cleanCachePolicy": once}),
+    );
+    scene.phase("Bound").await;
+    scene.volume().await;
+    system::parts_ready(&scene, KIND).await;
+    scene.server.settled(QUIET).await;
+    let down_once = |fault: Fault| {
+        let down = Failure::new(503, "ServiceUnavailable", "the API server is down");
+        scene.server.arm(fault.of(OPERATOR).times(1), Effect::Answer(down))
+    };
+    let attempts = down_once(Fault::any().resource("pods/exec"));
+    let looks = down_once(Fault::any().verb(Verb::Get).resource("efcruntimes"));
+    system::deleted(&scene, KIND).await;
+    assert_eq!((attempts.hits(), looks.hits()), (1, 1));
+    assert_eq!(*commands.lock(), [emptied(0)]);
+    let events = scene.server.objects("Event", "default");
+    let gave_up = |event: &Value| event.to_string().contains("the deletion goes on");
+    assert!(!events.iter().any(gave_up), "{events:?}");
 }
 
 #[tokio::test]
