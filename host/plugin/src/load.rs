@@ -6,7 +6,7 @@ use bytes::Bytes;
 use wasser_api::ObjectKey;
 
 use crate::backend::Backend;
-use crate::engine::compile::compile;
+use crate::engine::compile::{Turn, compile, time_limit};
 use crate::engine::error::CompileError;
 use crate::engine::{PluginEngine, PluginHost};
 use crate::package::description::{self, DescriptionError};
@@ -73,9 +73,16 @@ impl PluginHost {
             component,
             digest,
             chart,
-            world,
         } = read.map_err(|error| CompileError::Failed(error.to_string()))??;
-        let compiled = compile(engine, component, &digest).await?;
+        let (compiled, world) = match engine.cache.get(&engine.wasmtime, &digest) {
+            // It was checked before it was compiled, and did no harm.
+            Some(compiled) => (compiled, check(engine, component, ()).await?.0),
+            None => {
+                let turn = Turn::take(engine, component.len(), &digest).await?;
+                let (world, turn) = check(engine, component.clone(), turn).await?;
+                (compile(engine, component, &digest, turn).await?, world)
+            }
+        };
         let identity = PluginIdentity::undescribed(registration);
         let undescribed = PluginPre::link(engine, &compiled, identity, &world)?;
 
@@ -124,11 +131,10 @@ struct PackageFiles {
     component: Bytes,
     digest: Digest,
     chart: Bytes,
-    world: World,
 }
 
-/// Reads and checks the files without running anything. This takes milliseconds per megabyte, so it
-/// must not run on the async runtime.
+/// Reads the files, and compares the digest. This takes milliseconds per megabyte, so it must not run
+/// on the async runtime.
 fn read(engine: &PluginEngine, registration: &Registration) -> Result<PackageFiles, LoadError> {
     let limit = engine.config.max_file;
     let read = |field, source: &Source| {
@@ -148,13 +154,26 @@ fn read(engine: &PluginEngine, registration: &Registration) -> Result<PackageFil
     if !chart.starts_with(&[0x1f, 0x8b]) {
         return Err(LoadError::Chart);
     }
-    let world = World::of(&component, limit)?;
     Ok(PackageFiles {
         component,
         digest,
         chart,
-        world,
     })
+}
+
+/// Checks what a component exports and imports, off the async runtime and within the time limit of
+/// its compilation. The thread cannot be stopped, only abandoned, and keeps the turn until it ends.
+async fn check<T: Send + 'static>(engine: &PluginEngine, component: Bytes, turn: T) -> Result<(World, T), LoadError> {
+    let (max, limit) = (
+        engine.config.max_file,
+        time_limit(engine.config.compile_timeout, component.len()),
+    );
+    let checking = tokio::task::spawn_blocking(move || (World::of(&component, max), turn));
+    let checked = tokio::time::timeout(limit, checking)
+        .await
+        .map_err(|_| CompileError::Timeout(limit))?;
+    let (world, turn) = checked.map_err(|error| CompileError::Failed(error.to_string()))?;
+    Ok((world?, turn))
 }
 
 /// The cluster as `describe` sees it. Nothing is granted yet, so nothing can be reached.

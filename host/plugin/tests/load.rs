@@ -111,12 +111,12 @@ async fn a_compilation_in_another_process_is_bounded_in_time() {
     let directory = tempfile::tempdir().unwrap();
     let mut config = HostConfig::new(directory.path().join("cache"));
     config.precompiler = Some(vec!["/bin/sh".into(), "-c".into(), "exec sleep 600".into()]);
-    config.compile_timeout = Duration::from_millis(100);
+    config.compile_timeout = Duration::from_secs(1);
     let refused = load(&PluginHost::new(config).unwrap(), &Guest::default().build(), "")
         .await
         .unwrap_err();
     assert!(
-        refused.contains("compiling the component took more than 100ms; it is too large or too complex"),
+        refused.contains("compiling the component took more than 1s; it is too large or too complex"),
         "{refused}"
     );
     assert!(compiled(&directory.path().join("cache")).is_empty());
@@ -231,6 +231,30 @@ async fn a_component_whose_compilation_killed_the_operator_is_not_tried_for_ever
     for _ in 0..5 {
         let refused = load(&host, &component, "").await.unwrap_err();
         assert!(refused.contains("/bin/false ended with exit status: 1"), "{refused}");
+    }
+    assert!(!mark.exists());
+}
+
+/// The check runs in the operator itself.
+#[tokio::test]
+async fn a_component_whose_check_killed_the_operator_is_not_checked_for_ever() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = HostConfig::new(directory.path().join("cache"));
+    config.precompiler = Some(vec!["/bin/false".into()]);
+    let host = PluginHost::new(config).unwrap();
+    let invalid = b"\0asm\x0d\0\x01\0\xff";
+    let mark = directory
+        .path()
+        .join("cache")
+        .join(format!("{}.compiling", Digest::of(invalid).hex()));
+    std::fs::write(&mark, "...").unwrap();
+    let refused = load(&host, invalid, "").await.unwrap_err();
+    assert!(refused.contains("has ended the operator each time"), "{refused}");
+    // One that is only invalid is refused as such each time.
+    std::fs::remove_file(&mark).unwrap();
+    for _ in 0..5 {
+        let refused = load(&host, invalid, "").await.unwrap_err();
+        assert!(refused.contains("the component is not valid"), "{refused}");
     }
     assert!(!mark.exists());
 }

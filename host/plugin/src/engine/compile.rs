@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::component::Component;
 
 use crate::engine::PluginEngine;
@@ -20,31 +21,55 @@ const EACH_MIB: Duration = Duration::from_secs(10);
 pub const LONGEST: Duration = Duration::from_secs(240);
 
 /// Returns the time limit for a component of this size.
-fn time_limit(least: Duration, size: usize) -> Duration {
+pub fn time_limit(least: Duration, size: usize) -> Duration {
     let mib = u32::try_from(size >> 20).unwrap_or(u32::MAX);
     least
         .saturating_add(EACH_MIB.saturating_mul(mib))
         .min(least.max(LONGEST))
 }
 
-/// Takes a checked component from the cache, or compiles it off the async runtime.
-pub async fn compile(engine: &PluginEngine, bytes: Bytes, digest: &Digest) -> Result<Component, CompileError> {
-    if let Some(component) = engine.cache.get(&engine.wasmtime, digest) {
-        return Ok(component);
-    }
-    let limit = time_limit(engine.config.compile_timeout, bytes.len());
-    let turn = tokio::time::timeout(limit, engine.compiling.clone().acquire_owned())
-        .await
-        .map_err(|_| CompileError::Timeout(limit))?;
-    let compiled = match &engine.config.precompiler {
-        Some(command) => {
+/// The turn of a component to be checked and compiled, which is marked until this is dropped.
+pub struct Turn {
+    limit: Duration,
+    _mark: Option<Mark>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Turn {
+    /// Waits for the turn of a component of this size.
+    pub async fn take(engine: &PluginEngine, size: usize, digest: &Digest) -> Result<Self, CompileError> {
+        let limit = time_limit(engine.config.compile_timeout, size);
+        let permit = tokio::time::timeout(limit, engine.compiling.clone().acquire_owned())
+            .await
+            .map_err(|_| CompileError::Timeout(limit))?
+            .map_err(|error| CompileError::Failed(error.to_string()))?;
+        let begin = || {
             let path = engine.cache.mark(digest);
-            let _mark = Mark::begin(&path).map_err(|unmarked| match unmarked {
+            Mark::begin(&path).map_err(|unmarked| match unmarked {
                 Unmarked::Killed => CompileError::Killed(path),
                 Unmarked::Io(error) => CompileError::Failed(format!("marking its beginning: {error}")),
-            })?;
-            compile_outside(engine, command, &bytes, digest, limit).await?
-        }
+            })
+        };
+        // Who compiles by itself, as tests do, may share its directory with others that do the same.
+        let mark = engine.config.precompiler.as_ref().map(|_| begin()).transpose()?;
+        Ok(Self {
+            limit,
+            _mark: mark,
+            _permit: permit,
+        })
+    }
+}
+
+/// Compiles a checked component off the async runtime.
+pub async fn compile(
+    engine: &PluginEngine,
+    bytes: Bytes,
+    digest: &Digest,
+    turn: Turn,
+) -> Result<Component, CompileError> {
+    let limit = turn.limit;
+    let compiled = match &engine.config.precompiler {
+        Some(command) => compile_outside(engine, command, &bytes, digest, limit).await?,
         None => {
             let wasmtime = engine.wasmtime.clone();
             // The thread cannot be stopped, only abandoned. It keeps its turn until it ends.

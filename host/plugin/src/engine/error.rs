@@ -41,16 +41,16 @@ pub enum CompileError {
     /// The compiler failed.
     #[error("the component could not be compiled: {0}")]
     Failed(String),
-    /// The compilation took too long.
+    /// The check or the compilation took too long.
     #[error(
-        "compiling the component took more than {0:?}; it is too large or too complex for this host, or \
+        "checking and compiling the component took more than {0:?}; it is too large or too complex for this host, or \
          the host is too busy"
     )]
     Timeout(Duration),
     /// The process was killed each time.
     #[error(
-        "compiling the component has ended the operator each time, perhaps for want of memory; register another \
-         build of it, or delete {} to have it tried again", .0.display()
+        "checking and compiling the component has ended the operator each time, perhaps for want of memory; register \
+         another build of it, or delete {} to have it tried again", .0.display()
     )]
     Killed(PathBuf),
 }

@@ -1,6 +1,7 @@
-//! Marks of compilations that have begun. One that is found after the end of its process says that
-//! the process was killed in the middle, as the kernel does where memory is short: a component that
-//! does so again and again must not keep the operator from starting.
+//! Marks of compilations that have begun, with the check that comes first. One that is found after
+//! the end of its process says that the process was killed in the middle, as the kernel does where
+//! memory is short: a component that does so again and again must not keep the operator from
+//! starting.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};

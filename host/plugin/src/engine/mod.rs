@@ -15,8 +15,9 @@
 //!
 //! # Compilations do not block calls
 //! Components are compiled one at a time, within a time limit and off the async runtime
-//! (`compile.rs`); by the operator in a process of their own, whose memory is bounded (`bounds.rs`),
-//! and not again where that killed the operator (`mark.rs`).
+//! (`compile.rs`); by the operator in a process of their own, whose memory is bounded (`bounds.rs`).
+//! What killed the operator is not tried again, be it the compilation or the check before it
+//! (`mark.rs`).
 //!
 //! # Time passes only while guests run
 //! The ticker advances the engine's epoch, by which stores limit the guest's own time, and sleeps
