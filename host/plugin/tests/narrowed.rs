@@ -9,7 +9,7 @@ use common::Guest;
 use common::registration::{CHART, config_map, crd, host};
 use k8s_openapi::api::core::v1::ConfigMap;
 use rstest::rstest;
-use wasser_plugin::{Artifact, HostConfig, Plugin, PluginHost, Pulled, Registrar, Registry, State};
+use wasser_plugin::{Artifact, Digest, HostConfig, Plugin, PluginHost, Pulled, Registrar, Registry, State};
 
 const KIND: &str = "DemoRuntime";
 const GIVEN: &str = "grants: {exec: [worker], kinds: [StatefulSet]}\nlimits: {memory: 32Mi}\n";
@@ -112,6 +112,75 @@ async fn grants_that_are_taken_back_count_before_the_next_artifact_is_here(#[cas
         grants(&registry.get(KIND).unwrap()),
         "exec [worker], kinds [StatefulSet]"
     );
+}
+
+/// A host on the same directory whose compilations last until they are given up.
+fn slow_host(directory: &tempfile::TempDir) -> PluginHost {
+    let mut config = HostConfig::new(directory.path().join("cache"));
+    config.precompiler = Some(vec!["/bin/sh".into(), "-c".into(), "exec sleep 600".into()]);
+    PluginHost::new(config).unwrap()
+}
+
+#[tokio::test]
+async fn grants_that_are_taken_back_count_while_the_next_component_is_compiled() {
+    let (host, directory) = host();
+    let component = Guest::default().build();
+    // It is compiled already when the operator starts.
+    registrar(&host, None)
+        .await
+        .0
+        .supply(&map("1", &component, GIVEN), here(&component))
+        .await;
+    drop(host);
+    let (registrar, registry) = registrar(&slow_host(&directory), None).await;
+    registrar.supply(&map("1", &component, GIVEN), here(&component)).await;
+    assert_eq!(
+        grants(&registry.get(KIND).unwrap()),
+        "exec [worker], kinds [StatefulSet]"
+    );
+    let other = Guest::default().pages(2).build();
+    let less = map("2", &other, "grants: {kinds: [StatefulSet]}\n");
+    let (outcome, loading) = registrar.begin(&less, here(&other)).await;
+    let (_, verdict) = &outcome.verdicts[0];
+    assert_eq!(verdict.state, State::LastGood);
+    assert!(
+        verdict.message.starts_with("it is being compiled"),
+        "{}",
+        verdict.message
+    );
+    assert_eq!(outcome.changed, [KIND]);
+    assert_eq!(grants(&registry.get(KIND).unwrap()), "kinds [StatefulSet]");
+
+    // Others do not wait for it, and its own end makes it void.
+    let mark = directory
+        .path()
+        .join("cache")
+        .join(format!("{}.compiling", Digest::of(&other).hex()));
+    let removed = async {
+        while !mark.exists() {
+            tokio::task::yield_now().await;
+        }
+        registrar.remove("demo").await
+    };
+    let outcome = tokio::select! {
+        outcome = registrar.finish(loading.unwrap()) => panic!("it was compiled: {:?}", outcome.verdicts),
+        outcome = removed => outcome,
+    };
+    assert_eq!(outcome.removed, [KIND]);
+}
+
+#[tokio::test]
+async fn a_plugin_that_is_loaded_too_late_does_not_serve() {
+    let (host, _directory) = host();
+    let (registrar, registry) = registrar(&host, None).await;
+    let [old, new] = [1, 2].map(|pages| Guest::default().pages(pages).build());
+    let (_, late) = registrar.begin(&map("1", &old, GIVEN), here(&old)).await;
+    let (_, gone) = registrar.begin(&map("2", &new, GIVEN), here(&new)).await;
+    assert!(registrar.finish(late.unwrap()).await.verdicts.is_empty());
+    assert!(registry.get(KIND).is_none());
+    registrar.remove("demo").await;
+    assert!(registrar.finish(gone.unwrap()).await.verdicts.is_empty());
+    assert!(registry.get(KIND).is_none());
 }
 
 #[rstest]

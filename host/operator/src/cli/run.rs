@@ -210,7 +210,7 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
     let registrations = Registrations {
         client: client.clone(),
         namespace: settings.namespace.clone(),
-        registrar: Registrar::new(plugins, registry.clone()).with_keys(artifacts.keys()),
+        registrar: Arc::new(Registrar::new(plugins, registry.clone()).with_keys(artifacts.keys())),
         artifacts,
         pauses: PAUSES,
         registry: registry.clone(),

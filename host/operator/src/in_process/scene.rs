@@ -271,7 +271,7 @@ impl Scene {
         let registrations = Registrations {
             client: client.clone(),
             namespace: OPERATOR.to_owned(),
-            registrar: Registrar::new(self.plugins.clone(), registry.clone()).with_keys(artifacts.keys()),
+            registrar: Arc::new(Registrar::new(self.plugins.clone(), registry.clone()).with_keys(artifacts.keys())),
             artifacts,
             pauses: Backoff {
                 first: Duration::from_millis(20),

@@ -3,7 +3,8 @@
 //!
 //! `definitions` has the CRDs, `state` the ConfigMaps, `writing` the annotations and events;
 //! `orphans` tells runtimes that nobody serves their kind any more. What registrations name in
-//! registries is pulled by `pulls` from `artifacts`, and holds up nothing else.
+//! registries is pulled by `pulls` from `artifacts`, and holds up nothing else; nor does what is being
+//! compiled, once all registrations of the start are loaded.
 
 mod artifacts;
 mod definitions;
@@ -23,10 +24,11 @@ use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{Event, watcher};
 use kube::{Api, Client, ResourceExt};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wasser_engine::{Backoff, Events};
-use wasser_plugin::{Artifact, Outcome, PLUGIN_LABEL, Pulled, Registrar, Registry};
+use wasser_plugin::{Artifact, Loading, Outcome, PLUGIN_LABEL, Pulled, Registrar, Registry};
 
 use crate::client::watch_config;
 use crate::context::ServedKind;
@@ -53,7 +55,7 @@ pub struct Registrations {
     /// The operator's namespace.
     pub namespace: String,
     /// Judges registrations.
-    pub registrar: Registrar,
+    pub registrar: Arc<Registrar>,
     /// Where the artifacts of registrations come from.
     pub artifacts: Artifacts,
     /// How often it is tried again to pull them.
@@ -93,7 +95,7 @@ impl Registrations {
         let events = Events::new(self.client.clone());
         let (mut leader, mut unlisted, mut listed) = (self.leader.clone(), self.unlisted.clone(), self.listed.clone());
         let (mut state, mut seen) = (State::default(), Seen::default());
-        let mut pulls = Pulls::new(self.artifacts.clone(), self.pauses);
+        let (mut pulls, mut loads) = (Pulls::new(self.artifacts.clone(), self.pauses), JoinSet::new());
         let (mut rollouts, mut is_further, mut next_told) = (self.rollouts.clone(), false, Instant::now());
         loop {
             tokio::select! {
@@ -135,12 +137,19 @@ impl Registrations {
                         tracing::warn!(namespace = self.namespace, %error, "the watch of registrations was \
                             interrupted; it starts again");
                     }
-                    Some(Ok(event)) => self.take(&mut state, &mut pulls, event).await,
+                    Some(Ok(event)) => self.take(&mut state, &mut pulls, &mut loads, event).await,
                 },
-                (map, pulled) = pulls.next() => {
-                    let outcome = self.registrar.supply(&map, supplied(pulled)).await;
+                // What was pulled is in memory until it is loaded.
+                (map, pulled) = pulls.next(), if loads.is_empty() => {
+                    let (outcome, loading) = self.registrar.begin(&map, supplied(pulled)).await;
                     self.follow(&mut state, outcome);
+                    self.load(&mut loads, loading);
                 }
+                Some(loaded) = loads.join_next() => match loaded {
+                    Ok(outcome) => self.follow(&mut state, outcome),
+                    // As if it had been loaded here: without this task the process ends.
+                    Err(error) => std::panic::resume_unwind(error.into_panic()),
+                },
             }
             // What could not be written is written later.
             is_further |= !self.publish(&mut state, &events).await;
@@ -148,41 +157,57 @@ impl Registrations {
     }
 
     /// Has the changes that an event tells of judged.
-    async fn take(&self, state: &mut State, pulls: &mut Pulls, event: Event<ConfigMap>) {
+    async fn take(&self, state: &mut State, pulls: &mut Pulls, loads: &mut JoinSet<Outcome>, event: Event<ConfigMap>) {
         let is_listed = matches!(event, Event::InitDone);
         for change in state.take(event) {
-            let outcome = match change {
+            let (outcome, loading) = match change {
                 Change::Apply(map) => self.judge(pulls, *map).await,
                 Change::Remove(name) => {
                     pulls.stop(&name);
                     self.metrics.registration(&name, None);
-                    self.registrar.remove(&name).await
+                    (self.registrar.remove(&name).await, None)
                 }
             };
             self.follow(state, outcome);
+            match loading {
+                // The oldest of a kind serves it, so none of the others may be loaded before it.
+                Some(loading) if is_listed => {
+                    let outcome = self.registrar.finish(loading).await;
+                    self.follow(state, outcome);
+                }
+                loading => self.load(loads, loading),
+            }
         }
         if is_listed {
             self.health.registrations_processed();
         }
     }
 
+    /// Loads what a ConfigMap offers, if that is to be done, while others are judged.
+    fn load(&self, loads: &mut JoinSet<Outcome>, loading: Option<Loading>) {
+        if let Some(loading) = loading {
+            let registrar = self.registrar.clone();
+            loads.spawn(async move { registrar.finish(loading).await });
+        }
+    }
+
     /// Has a ConfigMap judged, with its artifact if it names one that was pulled before. Otherwise
-    /// the artifact is pulled meanwhile.
-    async fn judge(&self, pulls: &mut Pulls, map: ConfigMap) -> Outcome {
+    /// the artifact is pulled meanwhile. Returns what is to be loaded, if anything.
+    async fn judge(&self, pulls: &mut Pulls, map: ConfigMap) -> (Outcome, Option<Loading>) {
         if self.registrar.knows(&map).await {
-            return Outcome::default();
+            return (Outcome::default(), None);
         }
         let name = name(&map);
         pulls.stop(&name);
         let Some(wanted) = Wanted::of(&map) else {
-            return self.registrar.apply(&map).await;
+            return self.registrar.begin(&map, Artifact::Coming).await;
         };
         if let Some(artifact) = self.artifacts.cached(&wanted).await {
-            return self.registrar.supply(&map, supplied(Ok(artifact))).await;
+            return self.registrar.begin(&map, supplied(Ok(artifact))).await;
         }
-        let outcome = self.registrar.apply(&map).await;
+        let judged = self.registrar.begin(&map, Artifact::Coming).await;
         pulls.start(&name, map, wanted);
-        outcome
+        judged
     }
 
     /// Keeps what a change has led to.

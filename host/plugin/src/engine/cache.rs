@@ -64,6 +64,11 @@ impl Cache {
             .join(format!("{}-{}.{EXTENSION}", digest.hex(), self.compatibility))
     }
 
+    /// Returns whether there is a file of a compiled component.
+    pub fn has(&self, digest: &Digest) -> bool {
+        self.path(digest).exists()
+    }
+
     /// Returns the compiled component, if it is in the cache. A file that cannot be loaded is
     /// removed.
     pub fn get(&self, engine: &Engine, digest: &Digest) -> Option<Component> {

@@ -3,6 +3,7 @@
 //! # One change after the other
 //! The registrar handles one change at a time and decides about all registrations each time, so the
 //! result does not depend on the order in which changes arrive (`registrar.rs`, `standings.rs`, `settle.rs`).
+//! A plugin is loaded beside that, for it may take minutes to compile (`loading.rs`).
 //!
 //! # Readers never wait
 //! The registry is replaced as a whole. A call that is in progress keeps the plugin that it began
@@ -21,6 +22,7 @@
 pub mod definition;
 pub mod definitions;
 mod last_good;
+pub mod loading;
 pub mod registrar;
 pub mod settle;
 pub mod standings;

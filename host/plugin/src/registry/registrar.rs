@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::ConfigMap;
-use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
 use crate::engine::PluginHost;
@@ -15,6 +14,7 @@ use crate::plugin::Plugin;
 use crate::registry::Registry;
 use crate::registry::definitions::Definitions;
 use crate::registry::last_good::{Kept, LastGood};
+use crate::registry::loading::{Loading, fingerprint, registered};
 use crate::registry::standings::{KnownRegistration, Obstacle, Outcome, Standings, narrowed};
 
 /// Turns ConfigMaps and CRDs into the contents of the registry, one change after the other.
@@ -25,6 +25,8 @@ pub struct Registrar {
     /// What stands for the keys of which one must have signed what is pulled, if there are any.
     keys: Option<String>,
     state: Mutex<Standings>,
+    /// Held while a plugin is loaded: each has its component in memory.
+    loading: Mutex<()>,
 }
 
 /// The artifact of a registration.
@@ -53,6 +55,7 @@ impl Registrar {
             registry,
             keys: None,
             state: Mutex::default(),
+            loading: Mutex::default(),
         }
     }
 
@@ -71,18 +74,22 @@ impl Registrar {
         self.settle(&mut state)
     }
 
-    /// Adds a ConfigMap, or replaces its previous state. If it names an artifact, that one is
-    /// coming, and [`Self::supply`] is called when it has.
+    /// Adds a ConfigMap, or replaces its previous state, and loads what it offers. If it names an
+    /// artifact, that one is coming, and [`Self::supply`] is called when it has.
     pub async fn apply(&self, map: &ConfigMap) -> Outcome {
         if self.knows(map).await {
             return Outcome::default();
         }
-        self.judge(map, Artifact::Coming).await
+        self.supply(map, Artifact::Coming).await
     }
 
-    /// Adds a ConfigMap with what has become of its artifact.
+    /// Adds a ConfigMap with what has become of its artifact, and loads what it offers.
     pub async fn supply(&self, map: &ConfigMap, artifact: Artifact) -> Outcome {
-        self.judge(map, artifact).await
+        let (outcome, loading) = self.begin(map, artifact).await;
+        match loading {
+            Some(loading) => outcome.then(self.finish(loading).await),
+            None => outcome,
+        }
     }
 
     /// Whether a ConfigMap was judged as it is. Annotations do not count, unless by them it is for
@@ -95,7 +102,9 @@ impl Registrar {
         before.is_some_and(|before| before.fingerprint == fingerprint(map) && stays(before))
     }
 
-    async fn judge(&self, map: &ConfigMap, artifact: Artifact) -> Outcome {
+    /// Judges a ConfigMap but for the plugin that it offers: what it gives counts from here on. Returns
+    /// what [`Self::finish`] is to load, if anything.
+    pub async fn begin(&self, map: &ConfigMap, artifact: Artifact) -> (Outcome, Option<Loading>) {
         let mut state = self.state.lock().await;
         let name = map.metadata.name.clone().unwrap_or_default();
         let fingerprint = fingerprint(map);
@@ -108,16 +117,29 @@ impl Registrar {
         let verdict = before.and_then(|before| before.verdict.clone());
         let narrowed = narrowed(good.as_ref(), map, before.and_then(|before| before.narrowed.as_ref()));
         let elsewhere = of_other_operator(map);
-        let offer = match elsewhere {
+        let registered = match elsewhere {
             // While Wasser is upgraded, what serves goes on until the other operator is there.
             Some(version) if good.is_some() => Err(Obstacle::Elsewhere(version.to_owned())),
-            _ => self.load(map, artifact, &fingerprint).await,
+            _ => registered(map, artifact),
+        };
+        let is_narrowed = serves
+            .as_ref()
+            .zip(narrowed.as_ref())
+            .is_some_and(|(serves, narrowed)| !Arc::ptr_eq(serves, narrowed));
+        // What is compiled is loaded in a moment, and takes the place of what serves at once.
+        let is_told = match &registered {
+            Ok(registration) => is_narrowed && !self.host.engine.cache.has(&registration.digest),
+            Err(_) => true,
+        };
+        let (obstacle, registration) = match registered {
+            Ok(registration) => (Obstacle::Absent("it is being compiled".to_owned()), Some(registration)),
+            Err(obstacle) => (obstacle, None),
         };
         let known = KnownRegistration {
-            fingerprint,
+            fingerprint: fingerprint.clone(),
             is_elsewhere: elsewhere.is_some(),
             created: map.metadata.creation_timestamp.clone(),
-            offer,
+            offer: Err(obstacle),
             good,
             narrowed,
             serves,
@@ -126,7 +148,41 @@ impl Registrar {
             verdict: verdict.filter(|_| is_same),
         };
         state.known.insert(name, known);
+        let outcome = if is_told {
+            self.settle(&mut state)
+        } else {
+            Outcome::default()
+        };
+        let loading = registration.map(|registration| Loading {
+            map: map.clone(),
+            registration,
+            fingerprint,
+        });
+        (outcome, loading)
+    }
+
+    /// Loads what a ConfigMap offers, and lets it serve. Other changes need not wait meanwhile, and a
+    /// change of the same ConfigMap makes this one void.
+    pub async fn finish(&self, loading: Loading) -> Outcome {
+        let _turn = self.loading.lock().await;
+        let name = loading.map.metadata.name.clone().unwrap_or_default();
+        if !self.awaits(&name, &loading).await {
+            return Outcome::default();
+        }
+        let offer = self.load(&loading).await;
+        let mut state = self.state.lock().await;
+        let known = state.known.get_mut(&name);
+        let Some(known) = known.filter(|known| loading.is_of(known)) else {
+            return Outcome::default();
+        };
+        known.offer = offer;
         self.settle(&mut state)
+    }
+
+    /// Returns whether nothing has come in between.
+    async fn awaits(&self, name: &str, loading: &Loading) -> bool {
+        let state = self.state.lock().await;
+        state.known.get(name).is_some_and(|known| loading.is_of(known))
     }
 
     /// Removes a ConfigMap that was deleted, or has lost its label.
@@ -150,16 +206,8 @@ impl Registrar {
         outcome
     }
 
-    async fn load(&self, map: &ConfigMap, artifact: Artifact, fingerprint: &str) -> Result<Arc<Plugin>, Obstacle> {
-        let mut registration = Registration::parse(map).map_err(|error| Obstacle::Refused(error.to_string()))?;
-        if let Some(reference) = registration.artifact() {
-            registration = match artifact {
-                Artifact::Coming => return Err(Obstacle::Absent(format!("{reference} is being pulled"))),
-                Artifact::Failed(reason) => return Err(Obstacle::Absent(reason)),
-                Artifact::Withheld(reason) => return Err(Obstacle::Withheld(reason)),
-                Artifact::Here(pulled) => registration.with_artifact(pulled),
-            };
-        }
+    async fn load(&self, loading: &Loading) -> Result<Arc<Plugin>, Obstacle> {
+        let (map, mut registration) = (&loading.map, loading.registration.clone());
         let is_elsewhere = of_other_operator(map).is_some();
         if is_elsewhere && let Some(digest) = self.own_digest(&registration).await {
             registration.digest = digest;
@@ -169,8 +217,11 @@ impl Registrar {
         if is_elsewhere {
             return Ok(Arc::new(plugin));
         }
-        let (last_good, engine, fingerprint) =
-            (self.last_good.clone(), self.host.engine.clone(), fingerprint.to_owned());
+        let (last_good, engine, fingerprint) = (
+            self.last_good.clone(),
+            self.host.engine.clone(),
+            loading.fingerprint.clone(),
+        );
         let (map, name, keys) = (map.clone(), registration.name.clone(), self.keys.clone());
         let keep = move || {
             let read = |source: &Source| {
@@ -211,22 +262,4 @@ impl Registrar {
             }
         }
     }
-}
-
-fn fingerprint(map: &ConfigMap) -> String {
-    let mut hasher = Sha256::new();
-    let mut feed = |kind: &str, key: &str, value: &[u8]| {
-        for part in [kind.as_bytes(), key.as_bytes(), value] {
-            hasher.update((part.len() as u64).to_le_bytes());
-            hasher.update(part);
-        }
-    };
-    feed("uid", "", map.metadata.uid.as_deref().unwrap_or_default().as_bytes());
-    for (key, value) in map.data.iter().flatten() {
-        feed("data", key, value.as_bytes());
-    }
-    for (key, value) in map.binary_data.iter().flatten() {
-        feed("binary", key, &value.0);
-    }
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -25,6 +25,23 @@ pub struct Outcome {
     pub removed: Vec<String>,
 }
 
+impl Outcome {
+    /// Returns the consequences of this change and of the next one. Of two verdicts on a registration
+    /// the later one counts.
+    #[must_use]
+    pub fn then(mut self, next: Self) -> Self {
+        let is_old = |name: &String| next.verdicts.iter().any(|(other, _)| other == name);
+        self.verdicts.retain(|(name, _)| !is_old(name));
+        self.verdicts.extend(next.verdicts);
+        for (kinds, others) in [(&mut self.changed, next.changed), (&mut self.removed, next.removed)] {
+            kinds.extend(others);
+            kinds.sort();
+            kinds.dedup();
+        }
+        self
+    }
+}
+
 /// All registrations, and the CRDs that there are.
 #[derive(Default)]
 pub struct Standings {
@@ -38,7 +55,7 @@ pub struct Standings {
 pub enum Obstacle {
     /// It is refused.
     Refused(String),
-    /// Its artifact is not here yet.
+    /// Its artifact is not here yet, or not compiled.
     Absent(String),
     /// Its artifact does not come unless somebody changes something.
     Withheld(String),

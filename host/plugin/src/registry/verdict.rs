@@ -19,7 +19,7 @@ pub const VERDICT_REASON_ANNOTATION: &str = "wasser.fluid.io/reason";
 pub const ROLLOUT_ANNOTATION: &str = "wasser.fluid.io/rollout";
 /// Prefix of the annotations.
 const PREFIX: &str = "wasser.fluid.io/";
-/// The artifact is not here yet.
+/// The artifact is not here yet, or not compiled.
 const IS_PULLED: &str = "PluginIsPulled";
 /// The artifact does not come.
 const CANNOT_BE_PULLED: &str = "PluginCannotBePulled";
@@ -120,7 +120,7 @@ impl Verdict {
         }
     }
 
-    /// Returns the verdict on a registration whose artifact is not here yet. `last_good` is the
+    /// Returns the verdict on a registration whose artifact is not here yet, or not compiled. `last_good` is the
     /// plugin that keeps serving, if there is one.
     pub fn absent(reason: &dyn std::fmt::Display, last_good: Option<&Plugin>) -> Self {
         Self::without_artifact(IS_PULLED, reason, last_good)
