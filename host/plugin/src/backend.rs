@@ -120,6 +120,12 @@ pub trait Backend: Send + Sync {
     }
 }
 
+/// Memory for what a pod answers.
+pub trait Room: std::fmt::Debug + Send + Sync {
+    /// Takes this many bytes more. Without them, what they are for must not be kept.
+    fn take(&self, bytes: usize) -> bool;
+}
+
 /// A command that was checked.
 #[derive(Debug, Clone, Copy)]
 pub struct ExecCommand<'a> {
@@ -135,6 +141,8 @@ pub struct ExecCommand<'a> {
     pub timeout: Duration,
     /// The maximum bytes to keep of each stream.
     pub max_output: usize,
+    /// Where each of them is taken from before it is kept.
+    pub room: &'a dyn Room,
 }
 
 /// A request that was checked.
@@ -150,6 +158,8 @@ pub struct HttpRequest<'a> {
     pub timeout: Duration,
     /// The maximum bytes to keep of the body.
     pub max_body: usize,
+    /// Where each of them is taken from before it is kept.
+    pub room: &'a dyn Room,
 }
 
 fn unavailable<T>(call: &str) -> Result<T, BackendError> {

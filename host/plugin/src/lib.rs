@@ -27,7 +27,7 @@ mod registry;
 mod sandbox;
 
 pub use backend::{
-    Backend, BackendError, Captured, Ending, ExecCommand, HttpRequest, Output, PodRecord, Response, StateEntry,
+    Backend, BackendError, Captured, Ending, ExecCommand, HttpRequest, Output, PodRecord, Response, Room, StateEntry,
 };
 pub use context::Context;
 pub use engine::error::{CompileError, HostError};

@@ -2,10 +2,19 @@ use std::time::Duration;
 
 use rstest::rstest;
 use serde_json::json;
-use wasser_plugin::Ending;
+use wasser_plugin::{Ending, Room};
 
 use super::*;
 use crate::scenario::Scenario;
+
+#[derive(Debug)]
+struct Endless;
+
+impl Room for Endless {
+    fn take(&self, _: usize) -> bool {
+        true
+    }
+}
 
 fn scope() -> ObjectKey {
     ObjectKey::new("default", "demo")
@@ -26,6 +35,7 @@ async fn run(cluster: &Scripted, argv: &[&str]) -> Result<Output, BackendError> 
         stdin: None,
         timeout: Duration::from_secs(1),
         max_output: 4,
+        room: &Endless,
     };
     cluster.exec(&scope(), &command).await
 }

@@ -89,8 +89,8 @@ async fn attend(
         };
         status.ok_or(Unread::Broken)
     };
-    let limit = command.max_output;
-    let output = async { tokio::try_join!(read(out, limit, stdout), read(err, limit, stderr), status) };
+    let (limit, room) = (command.max_output, command.room);
+    let output = async { tokio::try_join!(read(out, limit, room, stdout), read(err, limit, room, stderr), status) };
     let ended = tokio::select! {
         ended = output => ended,
         never = feed => never,
@@ -157,7 +157,8 @@ pub async fn get(client: &Client, namespace: &str, request: &HttpRequest<'_>) ->
         let mut stream = http_body_util::BodyExt::into_data_stream(sent.into_body());
         while let Some(chunk) = futures::StreamExt::next(&mut stream).await {
             let chunk = chunk.map_err(failed)?;
-            let fits = chunk.len().min(max_body.saturating_sub(body.len()));
+            let wanted = chunk.len().min(max_body.saturating_sub(body.len()));
+            let fits = if request.room.take(wanted) { wanted } else { 0 };
             body.extend_from_slice(chunk.get(..fits).unwrap_or_default());
             if fits < chunk.len() {
                 truncated = true;

@@ -12,6 +12,7 @@ use wasser_share::idle;
 
 use crate::backend::{Backend, ExecCommand, HttpRequest};
 use crate::plugin::pre::PluginPre;
+use crate::sandbox::budget::Answering;
 use crate::sandbox::imports::pods::wait_limit;
 use crate::sandbox::journal::{Begun, Job, Journal, Outcome};
 
@@ -66,14 +67,22 @@ impl Conversation {
     pub async fn go_on(&self, pre: &PluginPre, scope: &ObjectKey, backend: &dyn Backend) -> bool {
         let begun = self.journal().begun();
         let all = stream::iter(begun).for_each_concurrent(AT_ONCE, |begun| async move {
-            let outcome = self.outcome(&begun, pre, scope, backend).await;
-            self.journal().end(begun.index, outcome);
+            let room = self.journal().room();
+            let outcome = self.outcome(&begun, &room, pre, scope, backend).await;
+            self.journal().end(begun.index, outcome, room);
         });
         let _idle = idle();
         tokio::time::timeout(self.left(), all).await.is_ok()
     }
 
-    async fn outcome(&self, begun: &Begun, pre: &PluginPre, scope: &ObjectKey, backend: &dyn Backend) -> Outcome {
+    async fn outcome(
+        &self,
+        begun: &Begun,
+        room: &Answering,
+        pre: &PluginPre,
+        scope: &ObjectKey,
+        backend: &dyn Backend,
+    ) -> Outcome {
         let turn = pre.requests.request(Instant::now());
         if !turn.is_zero() {
             tokio::time::sleep(turn).await;
@@ -89,6 +98,7 @@ impl Conversation {
                     stdin: command.stdin.as_deref(),
                     timeout: timeout(command.timeout_ms),
                     max_output: limit,
+                    room,
                 };
                 Outcome::Command(backend.exec(scope, &command).await.map_err(Into::into))
             }
@@ -99,6 +109,7 @@ impl Conversation {
                     path: &request.path,
                     timeout: timeout(request.timeout_ms),
                     max_body: limit,
+                    room,
                 };
                 Outcome::Request(backend.http_get(scope, &request).await.map_err(Into::into))
             }

@@ -2,9 +2,12 @@
 //!
 //! The limit of a registration is that of one instance. So that many of them do not fill the
 //! process, what they have is counted in sum, and no plugin can have more than its share of that.
+//! What pods answer counts from its first byte on, since a pod may never come to an end.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::backend::Room;
 
 /// Bytes that all instances may have together: with the rest of the operator, less than its
 /// container may have.
@@ -45,7 +48,8 @@ impl Budget {
         Self::of(TOTAL, OF_ONE)
     }
 
-    fn of(limit: u64, of_one: u64) -> Arc<Self> {
+    /// The same with other limits.
+    pub fn of(limit: u64, of_one: u64) -> Arc<Self> {
         Arc::new(Self {
             used: AtomicU64::new(0),
             limit,
@@ -83,6 +87,59 @@ impl Share {
     }
 }
 
+/// What the answer of one pod takes of a share. It is given back when this is dropped.
+#[derive(Debug)]
+pub struct Answering {
+    share: Arc<Share>,
+    taken: AtomicU64,
+    was_refused: AtomicBool,
+}
+
+impl Answering {
+    /// Nothing yet.
+    pub fn of(share: Arc<Share>) -> Self {
+        Self {
+            share,
+            taken: AtomicU64::new(0),
+            was_refused: AtomicBool::new(false),
+        }
+    }
+
+    /// Returns whether all of an answer had room, which has this many bytes. A backend need not have
+    /// asked for every one.
+    pub fn holds(&self, bytes: u64) -> bool {
+        let missing = bytes.saturating_sub(self.taken.load(Ordering::Relaxed));
+        !self.was_refused.load(Ordering::Relaxed) && self.take_more(missing)
+    }
+
+    /// Leaves this many bytes to whoever keeps the answer, and gives back the rest.
+    pub fn leave(self, bytes: u64) {
+        self.taken.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    fn take_more(&self, bytes: u64) -> bool {
+        let fits = self.share.take(bytes).is_ok();
+        if fits {
+            self.taken.fetch_add(bytes, Ordering::Relaxed);
+        } else {
+            self.was_refused.store(true, Ordering::Relaxed);
+        }
+        fits
+    }
+}
+
+impl Room for Answering {
+    fn take(&self, bytes: usize) -> bool {
+        self.take_more(u64::try_from(bytes).unwrap_or(u64::MAX))
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.share.give_back(self.taken.load(Ordering::Relaxed));
+    }
+}
+
 fn add(counter: &AtomicU64, bytes: u64, limit: u64) -> bool {
     let sum = |used: u64| used.checked_add(bytes).filter(|sum| *sum <= limit);
     counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum).is_ok()
@@ -104,5 +161,21 @@ mod tests {
         one.give_back(40 << 20);
         three.take(1).unwrap();
         one.take(39 << 20).unwrap();
+    }
+
+    #[test]
+    fn an_answer_has_what_it_took_until_it_is_gone_or_somebody_keeps_it() {
+        let share = Budget::of(100, 100).share();
+        let answer = Answering::of(share.clone());
+        assert!(answer.take(60) && !answer.take(41) && answer.take(40));
+        assert!(!answer.holds(100), "some of it was dropped");
+        assert_eq!(share.take(1), Err(Exhausted::Share(0)));
+        drop(answer);
+        let answer = Answering::of(share.clone());
+        assert!(answer.take(30) && answer.holds(50));
+        answer.leave(20);
+        share.take(80).unwrap();
+        share.give_back(100);
+        share.take(100).unwrap();
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::bindings::exec::{Command, Output};
 use crate::bindings::http::{Request, Response};
 use crate::bindings::types::HostError;
-use crate::sandbox::budget::Share;
+use crate::sandbox::budget::{Answering, Share};
 
 /// The maximum number of jobs until a method has its answer.
 const MOST: usize = 500;
@@ -53,12 +53,12 @@ struct Entry {
 }
 
 /// The jobs of one method, until it has answered.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Journal {
     entries: Vec<Entry>,
     kept: usize,
     /// The memory that the results take of what the plugin has.
-    share: Option<Arc<Share>>,
+    share: Arc<Share>,
     /// Events and lines of the log as digests, each with whether the current call has said it already.
     said: Vec<(u64, bool)>,
 }
@@ -66,16 +66,22 @@ pub struct Journal {
 impl Journal {
     /// Returns one whose results take memory of a plugin.
     pub fn of(share: Arc<Share>) -> Self {
-        let mut journal = Self::default();
-        journal.share = Some(share);
-        journal
+        Self {
+            entries: Vec::new(),
+            kept: 0,
+            share,
+            said: Vec::new(),
+        }
+    }
+
+    /// Returns the memory for the answer of one pod, which counts while it arrives.
+    pub fn room(&self) -> Answering {
+        Answering::of(self.share.clone())
     }
 
     /// Forgets everything, and gives its memory back.
     pub fn clear(&mut self) {
-        if let Some(share) = self.share.as_ref().filter(|_| self.kept > 0) {
-            share.give_back(u64::try_from(self.kept).unwrap_or(u64::MAX));
-        }
+        self.share.give_back(bytes(self.kept));
         self.kept = 0;
         self.entries = Vec::new();
         self.said = Vec::new();
@@ -123,7 +129,9 @@ impl Journal {
                 "the method has asked for {MOST} commands and requests, and may not ask for more until it answers"
             )));
         }
-        if !self.take(job.size()) {
+        let size = job.size();
+        let room = self.room();
+        if !self.keeps(size, room) {
             return Err(too_large());
         }
         self.entries.push(Entry {
@@ -153,21 +161,20 @@ impl Journal {
             .collect()
     }
 
-    /// Keeps the result of a job.
-    pub fn end(&mut self, index: usize, outcome: Outcome) {
-        let fits = self.take(outcome.size());
+    /// Keeps the result of a job, and the room that it arrived in.
+    pub fn end(&mut self, index: usize, outcome: Outcome, room: Answering) {
+        let fits = self.keeps(outcome.size(), room);
         if let Some(entry) = self.entries.get_mut(index) {
             entry.outcome = Some(if fits { outcome } else { outcome.too_large() });
         }
     }
 
-    /// Takes memory, if the method and the plugin may have more.
-    fn take(&mut self, bytes: usize) -> bool {
-        let all = self.kept.saturating_add(bytes);
-        let share = self.share.as_ref();
-        let fits =
-            all <= KEPT && share.is_none_or(|share| share.take(u64::try_from(bytes).unwrap_or(u64::MAX)).is_ok());
+    /// Keeps something of this size, if the method and the plugin may have more.
+    fn keeps(&mut self, size: usize, room: Answering) -> bool {
+        let all = self.kept.saturating_add(size);
+        let fits = all <= KEPT && room.holds(bytes(size));
         if fits {
+            room.leave(bytes(size));
             self.kept = all;
         }
         fits
@@ -178,6 +185,10 @@ impl Drop for Journal {
     fn drop(&mut self) {
         self.clear();
     }
+}
+
+fn bytes(size: usize) -> u64 {
+    u64::try_from(size).unwrap_or(u64::MAX)
 }
 
 fn digest(words: &impl Hash) -> u64 {
@@ -220,7 +231,8 @@ impl Job {
     }
 }
 
-fn too_large() -> HostError {
+/// The answer to whoever asks for more bytes than there may be.
+pub fn too_large() -> HostError {
     HostError::Failed(format!(
         "commands, requests and their results have more bytes than the plugin may have: {KEPT} for one method, and \
          its share of the memory for all"
@@ -230,7 +242,18 @@ fn too_large() -> HostError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::Room;
     use crate::bindings::exec::{Captured, Ending};
+    use crate::sandbox::budget::Budget;
+
+    fn journal() -> Journal {
+        Journal::of(Budget::new().share())
+    }
+
+    fn end(journal: &mut Journal, index: usize, outcome: Outcome) {
+        let room = journal.room();
+        journal.end(index, outcome, room);
+    }
 
     fn job(word: &str) -> Job {
         Job::Command(Command {
@@ -256,7 +279,7 @@ mod tests {
 
     #[test]
     fn the_same_command_is_another_job_each_time() {
-        let mut journal = Journal::default();
+        let mut journal = journal();
         for round in 1..=3 {
             journal.begin_call();
             for earlier in 1..round {
@@ -266,7 +289,7 @@ mod tests {
             journal.begin(job("status"), String::new()).unwrap();
             let begun = journal.begun();
             assert_eq!(begun.len(), 1);
-            journal.end(begun[0].index, wrote(round));
+            end(&mut journal, begun[0].index, wrote(round));
             assert!(!journal.has_begun());
         }
     }
@@ -274,10 +297,11 @@ mod tests {
     /// A method may find other pods in its second call.
     #[test]
     fn a_job_is_found_by_its_words_and_not_by_its_place() {
-        let mut journal = Journal::default();
+        let mut journal = journal();
         for (word, bytes) in [("a", 1), ("b", 2)] {
             journal.begin(job(word), String::new()).unwrap();
-            journal.end(journal.begun()[0].index, wrote(bytes));
+            let index = journal.begun()[0].index;
+            end(&mut journal, index, wrote(bytes));
         }
         journal.begin_call();
         assert_eq!(journal.result(&job("b")), Some(wrote(2)));
@@ -287,7 +311,7 @@ mod tests {
 
     #[test]
     fn the_same_words_count_once_for_each_time_that_one_call_says_them() {
-        let mut journal = Journal::default();
+        let mut journal = journal();
         for times in 1..=3 {
             journal.begin_call();
             for _ in 1..times {
@@ -300,18 +324,32 @@ mod tests {
 
     #[test]
     fn jobs_and_their_results_are_limited() {
-        let mut journal = Journal::default();
+        let mut journal = journal();
         for _ in 0..MOST {
             journal.begin(job("a"), String::new()).unwrap();
         }
         assert!(journal.begin(job("a"), String::new()).is_err());
         let rest = KEPT - MOST;
-        journal.end(0, wrote(rest));
-        journal.end(1, wrote(1));
-        journal.end(2, wrote(0));
+        end(&mut journal, 0, wrote(rest));
+        end(&mut journal, 1, wrote(1));
+        end(&mut journal, 2, wrote(0));
         journal.begin_call();
         assert_eq!(journal.result(&job("a")), Some(wrote(rest)));
         assert!(matches!(journal.result(&job("a")), Some(Outcome::Command(Err(_)))));
         assert_eq!(journal.result(&job("a")), Some(wrote(0)));
+    }
+
+    #[test]
+    fn an_answer_without_room_is_none() {
+        let share = Budget::of(100, 100).share();
+        let mut journal = Journal::of(share.clone());
+        journal.begin(job("a"), String::new()).unwrap();
+        let room = journal.room();
+        assert!(!room.take(100), "the word takes one");
+        journal.end(0, wrote(0), room);
+        journal.begin_call();
+        assert!(matches!(journal.result(&job("a")), Some(Outcome::Command(Err(_)))));
+        drop(journal);
+        share.take(100).unwrap();
     }
 }

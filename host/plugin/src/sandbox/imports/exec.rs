@@ -5,6 +5,7 @@ use crate::bindings::exec::{Command, Host, Output};
 use crate::bindings::types::{HostError, Role};
 use crate::package::grants::Grants;
 use crate::sandbox::imports::refused;
+use crate::sandbox::journal::too_large;
 use crate::sandbox::store::StoreData;
 
 /// The maximum bytes of a command and its arguments together.
@@ -20,6 +21,7 @@ impl Host for StoreData {
 impl StoreData {
     async fn run_command(&self, command: &Command) -> Result<Output, HostError> {
         let role = self.role_of_command(command).await?;
+        let room = self.journal().room();
         let command = ExecCommand {
             pod: &command.pod,
             container: command.container.as_ref().unwrap_or(&role.container),
@@ -27,8 +29,10 @@ impl StoreData {
             stdin: command.stdin.as_deref(),
             timeout: self.wait_limit(command.timeout_ms),
             max_output: self.identity.limits.output,
+            room: &room,
         };
-        Ok(self.backend.exec(&self.scope, &command).await?)
+        let output = self.backend.exec(&self.scope, &command).await?;
+        if room.holds(0) { Ok(output) } else { Err(too_large()) }
     }
 
     /// Checks a command, and returns the role in whose pod it runs.

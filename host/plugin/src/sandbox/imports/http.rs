@@ -5,6 +5,7 @@ use crate::bindings::http::{Host, Request, Response};
 use crate::bindings::types::HostError;
 use crate::sandbox::imports::refused;
 use crate::sandbox::imports::shape::tidy;
+use crate::sandbox::journal::too_large;
 use crate::sandbox::store::StoreData;
 
 /// The maximum bytes of a path with its query.
@@ -20,14 +21,17 @@ impl Host for StoreData {
 impl StoreData {
     async fn request(&self, request: &Request) -> Result<Response, HostError> {
         self.check_request(request).await?;
+        let room = self.journal().room();
         let request = HttpRequest {
             pod: &request.pod,
             port: request.port,
             path: &request.path,
             timeout: self.wait_limit(request.timeout_ms),
             max_body: self.identity.limits.output,
+            room: &room,
         };
-        Ok(self.backend.http_get(&self.scope, &request).await?)
+        let response = self.backend.http_get(&self.scope, &request).await?;
+        if room.holds(0) { Ok(response) } else { Err(too_large()) }
     }
 
     /// Checks a request.
