@@ -51,6 +51,11 @@ pub trait Backend: Send + Sync {
         unavailable("pods.list")
     }
 
+    /// Returns whether the API server is asked for the pods of a role each time, which weighs more.
+    fn asks_for_pods(&self, role: &Role) -> bool {
+        false
+    }
+
     /// Runs a command, without a shell. What it writes beyond the limit is not kept, and a command
     /// that does not end is left alone once its time is over.
     async fn exec(&self, scope: &ObjectKey, command: &ExecCommand<'_>) -> Result<Output, BackendError> {

@@ -246,6 +246,45 @@ async fn a_flood_of_calls_ends_with_their_number() {
     );
 }
 
+/// Calls a host function with this text again and again.
+fn repeats(mut guest: Guest, interface: &str, name: &str, text: &str) -> Guest {
+    let (at, length) = guest.bytes(text.as_bytes());
+    let body = format!(
+        "(loop $more (call ${name} (i32.const {at}) (i32.const {length}) (i32.const {})) (br $more)) (unreachable)",
+        common::RETURNED
+    );
+    guest
+        .import(interface, name, "(param i32 i32 i32)")
+        .method("desired", &body)
+}
+
+/// Each call counts as one, and as twenty where it asks the API server.
+#[rstest]
+#[case::state("state", "get", "key", false, 500)]
+#[case::pods_that_no_watch_shows("pods", "list", "worker", true, 476)]
+#[tokio::test]
+async fn what_asks_the_api_server_weighs_more(
+    #[case] interface: &str,
+    #[case] name: &str,
+    #[case] text: &str,
+    #[case] asks_for_pods: bool,
+    #[case] most: usize,
+) {
+    let wants: &[(&str, &[&str])] = &[("state", &[]), ("exec", &["worker"])];
+    let guest = repeats(Guest::wanting(wants).pages(16), interface, name, text);
+    let more = "limits: {cpu: 10s, deadline: 30s}\ngrants: {state: true, exec: [worker]}";
+    let (host, _directory) = host();
+    let plugin = load(&host, &guest.build(), more).await.unwrap();
+    let fake = Arc::new(Fake {
+        asks_for_pods,
+        ..Fake::default()
+    });
+    let mut instance = plugin.instance(scope(), fake.clone());
+    let error = instance.desired(&context()).await.unwrap_err();
+    assert_eq!(error.label(), "host_call_limit", "{error}");
+    assert_eq!(fake.asked().len(), most);
+}
+
 #[tokio::test]
 async fn wasi_is_linked_with_nothing_behind_it() {
     let guest = Guest::default()

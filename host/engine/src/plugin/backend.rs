@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::core::v1::{PersistentVolume, Pod, Secret};
 use kube::api::{Api, DynamicObject, ListParams};
 use kube::core::{ApiResource, GroupVersionKind};
@@ -28,6 +29,7 @@ use crate::shared::ports::{self, Holder, PortError, Ports, parse_range};
 use crate::shared::upgrades::Generations;
 use crate::watched::Caches;
 use crate::watched::pods::PodInfo;
+use crate::watched::workload::Workload;
 
 /// Host ports where the plugin's registration does not set `port-range`.
 const DEFAULT_PORT_RANGE: &str = "14000-17999";
@@ -154,33 +156,47 @@ impl KubeBackend {
         }
     }
 
-    async fn pods_of(&self, role: &Role) -> Result<Vec<PodInfo>, BackendError> {
-        let workload = format!("{}{}", self.identity.name, role.suffix);
-        let namespace = &self.identity.namespace;
-        let owner = Owner {
-            namespace,
+    fn owner(&self) -> Owner<'_> {
+        Owner {
+            namespace: &self.identity.namespace,
             name: &self.identity.name,
             uid: &self.uid,
-        };
-        let watched = |uid: &Option<String>| {
-            let uid = uid.as_deref().unwrap_or_default();
-            self.caches.pods_of(namespace, &workload, uid)
-        };
-        if role.workload == "StatefulSet" {
+        }
+    }
+
+    fn workload(&self, role: &Role) -> String {
+        format!("{}{}", self.identity.name, role.suffix)
+    }
+
+    /// The pods of a role that the watches show.
+    fn watched_pods(&self, role: &Role) -> Vec<PodInfo> {
+        let (owner, workload) = (self.owner(), self.workload(role));
+        let uid = if role.workload == "StatefulSet" {
             let set = self.caches.own_stateful_set(owner, &workload);
-            return Ok(set.map(|set| watched(&set.metadata.uid)).unwrap_or_default());
-        }
-        let Some(set) = self.caches.own_daemon_set(owner, &workload) else {
-            return Ok(Vec::new());
+            set.and_then(|set| set.metadata.uid.clone())
+        } else {
+            let set = self.caches.own_daemon_set(owner, &workload);
+            set.and_then(|set| set.metadata.uid.clone())
         };
-        let pods = watched(&set.metadata.uid);
-        if !pods.is_empty() {
-            return Ok(pods);
+        let pods = uid.map(|uid| self.caches.pods_of(owner.namespace, &workload, &uid));
+        pods.unwrap_or_default()
+    }
+
+    /// The DaemonSet of a role whose pods no watch shows, since its chart does not label them. Pods
+    /// that no label selects either are not looked for: it would be among all of the namespace.
+    fn unwatched(&self, role: &Role) -> Option<Arc<Workload<DaemonSet>>> {
+        if role.workload == "StatefulSet" {
+            return None;
         }
-        if set.facts.has_dataset {
-            return Ok(Vec::new());
-        }
-        // A chart that does not label its pods: they are not watched.
+        let set = self.caches.own_daemon_set(self.owner(), &self.workload(role))?;
+        let is_unlabelled = !set.facts.has_dataset && !set.facts.selector.is_empty();
+        (is_unlabelled && self.watched_pods(role).is_empty()).then_some(set)
+    }
+
+    async fn pods_of(&self, role: &Role) -> Result<Vec<PodInfo>, BackendError> {
+        let Some(set) = self.unwatched(role) else {
+            return Ok(self.watched_pods(role));
+        };
         self.goes_unwatched();
         let api = Api::<Pod>::namespaced(self.client.clone(), &self.identity.namespace);
         let pods = api
@@ -219,6 +235,10 @@ impl Backend for KubeBackend {
                 started_at: pod.started_at,
             })
             .collect())
+    }
+
+    fn asks_for_pods(&self, role: &Role) -> bool {
+        self.unwatched(role).is_some()
     }
 
     async fn exec(&self, _scope: &ObjectKey, command: &ExecCommand<'_>) -> Result<Output, BackendError> {

@@ -12,6 +12,8 @@ pub struct Fake {
     pub asked: Mutex<Vec<String>>,
     /// Whether commands never end.
     pub hangs: bool,
+    /// Whether no watch shows its pods.
+    pub asks_for_pods: bool,
 }
 
 impl Fake {
@@ -45,6 +47,9 @@ pub fn scope() -> ObjectKey {
 #[async_trait]
 impl Backend for Fake {
     async fn list_pods(&self, scope: &ObjectKey, role: &Role) -> Result<Vec<PodRecord>, BackendError> {
+        if self.asks_for_pods {
+            self.note(format!("pods {scope} {}", role.name));
+        }
         let name = format!("{}{}-0", scope.name, role.suffix);
         Ok(vec![PodRecord {
             name,
@@ -54,6 +59,10 @@ impl Backend for Fake {
             ready: true,
             started_at: 1,
         }])
+    }
+
+    fn asks_for_pods(&self, _role: &Role) -> bool {
+        self.asks_for_pods
     }
 
     async fn exec(&self, scope: &ObjectKey, command: &ExecCommand<'_>) -> Result<Output, BackendError> {

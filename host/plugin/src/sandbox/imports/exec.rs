@@ -14,13 +14,15 @@ const ARGV: usize = 64 << 10;
 impl Host for StoreData {
     async fn run(&mut self, command: Command) -> wasmtime::Result<Result<Output, HostError>> {
         self.enter_far().await?;
-        Ok(self.run_command(&command).await)
+        match self.role_of_command(&command).await? {
+            Ok(role) => Ok(self.run_command(&command, &role).await),
+            Err(error) => Ok(Err(error)),
+        }
     }
 }
 
 impl StoreData {
-    async fn run_command(&self, command: &Command) -> Result<Output, HostError> {
-        let role = self.role_of_command(command).await?;
+    async fn run_command(&self, command: &Command, role: &Role) -> Result<Output, HostError> {
         let room = self.journal().room();
         let command = ExecCommand {
             pod: &command.pod,
@@ -36,21 +38,25 @@ impl StoreData {
     }
 
     /// Checks a command, and returns the role in whose pod it runs.
-    pub(super) async fn role_of_command(&self, command: &Command) -> Result<Role, HostError> {
-        let (pod, argv) = (&command.pod, &command.argv);
+    pub(super) async fn role_of_command(&mut self, command: &Command) -> wasmtime::Result<Result<Role, HostError>> {
         let role = self
-            .role_of(pod, Grants::allows_exec, |role| format!("exec: [{role}]"))
+            .role_of(&command.pod, Grants::allows_exec, |role| format!("exec: [{role}]"))
             .await?;
-        if argv.first().is_none_or(String::is_empty) {
-            return refused("the command is empty");
-        }
-        let size: usize = argv.iter().map(String::len).sum();
-        if size > ARGV {
-            return refused(format!("the command has {size} bytes, and {ARGV} are allowed"));
-        }
-        if argv.iter().any(|argument| argument.contains('\0')) {
-            return refused("an argument of the command contains a NUL character");
-        }
-        Ok(role)
+        Ok(role.and_then(|role| check_words(&command.argv).map(|()| role)))
     }
+}
+
+/// Checks the program and its arguments.
+fn check_words(argv: &[String]) -> Result<(), HostError> {
+    if argv.first().is_none_or(String::is_empty) {
+        return refused("the command is empty");
+    }
+    let size: usize = argv.iter().map(String::len).sum();
+    if size > ARGV {
+        return refused(format!("the command has {size} bytes, and {ARGV} are allowed"));
+    }
+    if argv.iter().any(|argument| argument.contains('\0')) {
+        return refused("an argument of the command contains a NUL character");
+    }
+    Ok(())
 }

@@ -14,13 +14,15 @@ const PATH: usize = 4096;
 impl Host for StoreData {
     async fn send(&mut self, request: Request) -> wasmtime::Result<Result<Response, HostError>> {
         self.enter_far().await?;
-        Ok(self.request(&request).await)
+        match self.check_request(&request).await? {
+            Ok(()) => Ok(self.request(&request).await),
+            Err(error) => Ok(Err(error)),
+        }
     }
 }
 
 impl StoreData {
     async fn request(&self, request: &Request) -> Result<Response, HostError> {
-        self.check_request(request).await?;
         let room = self.journal().room();
         let request = HttpRequest {
             pod: &request.pod,
@@ -35,28 +37,34 @@ impl StoreData {
     }
 
     /// Checks a request.
-    pub(super) async fn check_request(&self, request: &Request) -> Result<(), HostError> {
+    pub(super) async fn check_request(&mut self, request: &Request) -> wasmtime::Result<Result<(), HostError>> {
         let port = request.port;
-        self.role_of(
-            &request.pod,
-            |grants, role| grants.allows_http(role, port),
-            |role| format!("http: [\"{role}:{port}\"]"),
-        )
-        .await?;
-        // Requests go through the API server with the host's identity, which a header could change.
-        if request.method != "GET" || !request.headers.is_empty() || request.body.is_some() {
-            return Err(HostError::NotGranted(
-                "this host sends only GET requests, without headers and body of the plugin's".to_owned(),
-            ));
-        }
-        if !is_path(&request.path) {
-            return refused(format!(
-                "`{}` is not a path that may be requested",
-                tidy(&request.path, 128)
-            ));
-        }
-        Ok(())
+        let role = self
+            .role_of(
+                &request.pod,
+                |grants, role| grants.allows_http(role, port),
+                |role| format!("http: [\"{role}:{port}\"]"),
+            )
+            .await?;
+        Ok(role.and_then(|_| check_shape(request)))
     }
+}
+
+/// Checks what is sent.
+fn check_shape(request: &Request) -> Result<(), HostError> {
+    // Requests go through the API server with the host's identity, which a header could change.
+    if request.method != "GET" || !request.headers.is_empty() || request.body.is_some() {
+        return Err(HostError::NotGranted(
+            "this host sends only GET requests, without headers and body of the plugin's".to_owned(),
+        ));
+    }
+    if !is_path(&request.path) {
+        return refused(format!(
+            "`{}` is not a path that may be requested",
+            tidy(&request.path, 128)
+        ));
+    }
+    Ok(())
 }
 
 /// Returns whether this is an absolute path that does not go up.

@@ -17,7 +17,7 @@ impl Host for StoreData {
         let Job::Command(command) = &job else { return Ok(None) };
         Ok(match known {
             Some(Outcome::Command(result)) => Some(result),
-            _ => match self.role_of_command(command).await {
+            _ => match self.role_of_command(command).await? {
                 Ok(role) => self.begin(job, role.container).map(Err),
                 Err(refused) => Some(Err(refused)),
             },
@@ -31,7 +31,7 @@ impl Host for StoreData {
         let Job::Request(request) = &job else { return Ok(None) };
         Ok(match known {
             Some(Outcome::Request(result)) => Some(result),
-            _ => match self.check_request(request).await {
+            _ => match self.check_request(request).await? {
                 Ok(()) => self.begin(job, String::new()).map(Err),
                 Err(refused) => Some(Err(refused)),
             },

@@ -15,40 +15,40 @@ impl StoreData {
     /// Returns the role of a pod of this runtime, if the call is granted for the role. Granted
     /// roles are searched first; the others are listed only for a better answer.
     pub(super) async fn role_of(
-        &self,
+        &mut self,
         pod: &str,
         allows: impl Fn(&Grants, &str) -> bool,
         yaml: impl Fn(&str) -> String,
-    ) -> Result<Role, HostError> {
-        let (granted, others): (Vec<&Role>, Vec<&Role>) = self
-            .identity
+    ) -> wasmtime::Result<Result<Role, HostError>> {
+        let identity = self.identity.clone();
+        let (granted, others): (Vec<&Role>, Vec<&Role>) = identity
             .roles
             .iter()
-            .partition(|role| allows(&self.identity.effective, &role.name));
-        for role in granted {
-            if self.has_pod(role, pod).await? {
-                return Ok(role.clone());
+            .partition(|role| allows(&identity.effective, &role.name));
+        for role in granted.into_iter().chain(others) {
+            match self.look(role).await? {
+                Ok(pods) if pods.iter().any(|found| found.name == pod) => {
+                    let granted = self.granted(|grants| allows(grants, &role.name), &yaml(&role.name));
+                    return Ok(granted.map(|()| role.clone()));
+                }
+                Ok(_) => {}
+                Err(error) => return Ok(Err(error)),
             }
         }
-        for role in others {
-            if self.has_pod(role, pod).await? {
-                self.granted(|grants| allows(grants, &role.name), &yaml(&role.name))?;
-            }
-        }
-        Err(HostError::NotFound(format!(
+        Ok(Err(HostError::NotFound(format!(
             "{} has no pod `{}`",
             self.scope,
             tidy(pod, 253)
-        )))
+        ))))
     }
 
-    async fn has_pod(&self, role: &Role, pod: &str) -> Result<bool, HostError> {
-        Ok(self
-            .backend
-            .list_pods(&self.scope, role)
-            .await?
-            .iter()
-            .any(|found| found.name == pod))
+    /// Returns the pods of a role. It counts as what it costs: those that are watched cost nothing.
+    async fn look(&mut self, role: &Role) -> wasmtime::Result<Result<Vec<Pod>, HostError>> {
+        if self.backend.asks_for_pods(role) {
+            self.enter_far().await?;
+        }
+        let pods = self.backend.list_pods(&self.scope, role).await;
+        Ok(pods.map_err(HostError::from))
     }
 
     /// Returns the time that the guest may wait: as long as it asked for, but shorter than the
@@ -68,20 +68,24 @@ pub fn wait_limit(deadline: Duration, over: Duration, timeout_ms: Option<u32>) -
 impl Host for StoreData {
     async fn list(&mut self, role: String) -> wasmtime::Result<Result<Vec<Pod>, HostError>> {
         self.enter()?;
-        Ok(self.pods_of(&role).await)
+        match self.role_named(&role) {
+            Ok(role) => self.look(&role).await,
+            Err(error) => Ok(Err(error)),
+        }
     }
 }
 
 impl StoreData {
-    async fn pods_of(&self, role: &str) -> Result<Vec<Pod>, HostError> {
-        let Some(role) = self.identity.roles.iter().find(|known| known.name == role) else {
+    /// Returns the role of this name, if its pods may be listed.
+    fn role_named(&self, name: &str) -> Result<Role, HostError> {
+        let Some(role) = self.identity.roles.iter().find(|known| known.name == name) else {
             return Err(HostError::NotFound(format!(
                 "the plugin's `describe` has no role `{}`",
-                tidy(role, 64)
+                tidy(name, 64)
             )));
         };
         let allows = |grants: &Grants| grants.allows_exec(&role.name) || grants.allows_some_http(&role.name);
         self.granted(allows, &format!("exec: [{}]", role.name))?;
-        Ok(self.backend.list_pods(&self.scope, role).await?)
+        Ok(role.clone())
     }
 }
