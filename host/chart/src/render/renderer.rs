@@ -19,6 +19,13 @@ use super::{ReleaseMeta, Rendered, artifact};
 use crate::chart::Chart;
 use crate::error::RenderError;
 
+/// Bytes of memory of one render.
+const MEMORY: usize = 192 << 20;
+/// Renders at the same time on a machine with many processors, and the one in the place of slow
+/// charts.
+const PARALLEL: usize = 2;
+const SLOW: usize = 1;
+
 /// What templates see as `.Capabilities`.
 #[derive(Debug, Clone)]
 pub struct Capabilities {
@@ -65,10 +72,10 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             deadline: Duration::from_secs(10),
-            memory: 192 << 20,
+            memory: MEMORY,
             parallel: std::thread::available_parallelism()
                 .map_or(1, |processors| processors.get().div_ceil(2))
-                .min(2),
+                .min(PARALLEL),
             kept_memory: 64 << 20,
             kept_for: KEPT_FOR,
         }
@@ -98,6 +105,9 @@ impl std::fmt::Debug for Renderer {
 }
 
 impl Renderer {
+    /// Bytes that all renders may take together, with their stacks.
+    pub const MOST_MEMORY: usize = (PARALLEL + SLOW) * (MEMORY + artifact::WASM_STACK);
+
     /// Prepares the engine; its compiled form is kept in `cache_dir`. Blocks for some milliseconds,
     /// or for many seconds if it was never compiled.
     ///

@@ -317,8 +317,25 @@ fn follow_leader(mut leader: watch::Receiver<bool>, metrics: Arc<Metrics>) {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use wasser_chart::Renderer;
+    use wasser_plugin::PluginHost;
 
     use super::*;
+
+    /// What an operator has by docs/scale.md for 5,000 Datasets, and artifacts that are pulled.
+    const OWN: u64 = 200 << 20;
+    const PULLED: u64 = 144 << 20;
+
+    #[test]
+    fn the_container_has_the_memory_that_others_may_take_together() {
+        let chart = include_str!("../../../../charts/wasser/values.yaml");
+        let values: serde_json::Value = yaml_serde::from_str(chart).unwrap();
+        let limit = values["operator"]["resources"]["limits"]["memory"].as_str().unwrap();
+        let limit: u64 = limit.strip_suffix("Mi").unwrap().parse().unwrap();
+        let renders = u64::try_from(Renderer::MOST_MEMORY).unwrap();
+        let all = PluginHost::MOST_MEMORY + renders + OWN + PULLED;
+        assert!(all <= limit << 20, "{} MiB of {limit}", all >> 20);
+    }
 
     #[derive(Parser)]
     struct Line {

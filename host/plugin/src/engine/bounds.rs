@@ -8,8 +8,8 @@ use crate::engine::compile::LONGEST;
 const LEAST: u64 = 256 << 20;
 /// What each byte of a component adds. Interpreters take some 36.
 const EACH_BYTE: u64 = 40;
-/// The most bytes of a compilation: the operator's container has a gibibyte for both.
-const MOST: u64 = 768 << 20;
+/// The most bytes of a compilation.
+pub const MOST: u64 = 768 << 20;
 /// The bytes of a page.
 const PAGE: u64 = 4096;
 
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_large_component_may_take_more_and_none_as_much_as_the_container_has() {
+    fn a_large_component_may_take_more_up_to_a_limit() {
         assert_eq!(memory(0), 256 << 20);
         assert_eq!(memory(10 << 20), 656 << 20);
         assert_eq!(memory(64 << 20), MOST);

@@ -47,7 +47,7 @@ use crate::engine::threads::Threads;
 use crate::engine::ticker::Ticker;
 use crate::package::limits::MAX_MEMORY;
 use crate::package::source::PluginDir;
-use crate::sandbox::budget::Budget;
+use crate::sandbox::budget::{Budget, TOTAL};
 use crate::sandbox::store::{CORE_INSTANCES, MEMORIES, StoreData, TABLES};
 
 /// Instances that may be alive at the same time. Further calls wait for one. A guest that calls
@@ -133,6 +133,9 @@ pub struct PluginEngine {
 }
 
 impl PluginHost {
+    /// Bytes that all plugins may take together, with their stacks and a compilation.
+    pub const MOST_MEMORY: u64 = TOTAL + INSTANCES as u64 * GUEST_STACK as u64 + bounds::MOST;
+
     /// Sets up the engine, which takes a few milliseconds.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::backend::Room;
 
 /// Bytes that all instances may have together: with the rest of the operator, less than its
-/// container may have.
+/// container may have. A test of the operator adds them up.
 pub const TOTAL: u64 = 640 << 20;
 /// Of these, bytes that the instances of one plugin may have. Two that take all of it leave room
 /// for others; and it is enough for some two hundred instances that wait for pods that hang.
