@@ -183,6 +183,11 @@ pub fn workload(name: &str, suffix: &str) -> String {
     format!("{name}{suffix}")
 }
 
+/// Whether runtimes of a kind have this type: the kind without `Runtime`, in lower case.
+pub fn is_of_type(kind: &str, runtime_type: &str) -> bool {
+    kind.eq_ignore_ascii_case(&format!("{runtime_type}runtime"))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -19,8 +19,3 @@ pub async fn resource(client: &Client, is_it: impl Fn(&str) -> bool) -> kube::Re
     let found = all.find(|(resource, _)| is_it(&resource.kind));
     Ok(found.map(|(resource, _)| resource))
 }
-
-/// Whether runtimes of a kind have this type: the kind without `Runtime`, in lower case.
-pub fn is_of_type(kind: &str, runtime_type: &str) -> bool {
-    kind.eq_ignore_ascii_case(&format!("{runtime_type}runtime"))
-}

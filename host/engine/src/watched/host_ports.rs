@@ -5,12 +5,13 @@ use std::collections::{BTreeSet, HashMap};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use wasser_api::ObjectKey;
+use wasser_api::names::is_of_type;
 
 use crate::watched::Caches;
 use crate::watched::workload_facts::WorkloadFacts;
 
 /// The maximum number of ports that are believed of the workloads of one Dataset. Users can write
-/// workloads, and must not be able to take all ports.
+/// workloads with any owner, and must not be able to take all ports: each few take a runtime.
 const MOST: usize = 32;
 
 /// A port that a workload takes.
@@ -20,6 +21,13 @@ pub struct PortInUse {
     pub uid: String,
     /// The port.
     pub port: u16,
+}
+
+/// The runtimes that are watched.
+pub trait Runtimes: Send + Sync {
+    /// Whether the owner that an object of this namespace names is a runtime that there is; `None` if
+    /// those of its kind are not listed.
+    fn is_there(&self, namespace: &str, owner: &OwnerReference) -> Option<bool>;
 }
 
 impl Caches {
@@ -34,7 +42,7 @@ impl Caches {
             let Some(namespace) = metadata.namespace.as_deref().filter(|_| unknown.peek().is_some()) else {
                 return;
             };
-            if self.dataset(namespace, &owner.name).is_none() {
+            if !self.is_runtime(namespace, owner) {
                 return;
             }
             let believed = found.entry(ObjectKey::new(namespace, &owner.name)).or_default();
@@ -52,6 +60,19 @@ impl Caches {
             add(&set.metadata, &set.facts.host_ports);
         }
         all
+    }
+
+    /// Whether this is the runtime of some Dataset. Of a kind that nobody serves, which may be Fluid's,
+    /// it is the one that the Dataset is bound to.
+    fn is_runtime(&self, namespace: &str, owner: &OwnerReference) -> bool {
+        let Some(dataset) = self.dataset(namespace, &owner.name) else {
+            return false;
+        };
+        let is_bound = || {
+            let mut bound = dataset.status.iter().flat_map(|status| &status.runtimes);
+            bound.any(|bound| is_of_type(&owner.kind, &bound.runtime_type))
+        };
+        self.runtimes.is_there(namespace, owner).unwrap_or_else(is_bound)
     }
 
     /// The ports of the workloads with these names, as far as they belong to this runtime.

@@ -30,6 +30,7 @@ use wasser_chart::{Driver, RecordPlace};
 use crate::objects::owner::Owner;
 use crate::watched::cluster_objects::ClusterObjects;
 use crate::watched::helm_records::Records;
+use crate::watched::host_ports::Runtimes;
 use crate::watched::pods::{PodIndex, PodInfo};
 use crate::watched::readable::Unreadable;
 use crate::watched::workload::Workload;
@@ -65,6 +66,8 @@ pub struct Caches {
     pub cluster_objects: Arc<ClusterObjects>,
     /// Why some Datasets cannot be read.
     pub unreadable: Arc<Unreadable>,
+    /// The runtimes of all kinds that are served.
+    pub runtimes: Arc<dyn Runtimes>,
 }
 
 /// An event about what is kept of an object.

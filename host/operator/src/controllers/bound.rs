@@ -9,6 +9,7 @@ use kube::api::DynamicObject;
 use kube::core::ApiResource;
 use kube::{Api, Client};
 use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, DatasetRuntime};
+use wasser_api::names::is_of_type;
 use wasser_engine::{EngineError, Request, namesake};
 
 use super::dataset_writes::STALE;
@@ -111,7 +112,7 @@ async fn exists(client: &Client, bound: &DatasetRuntime) -> Result<bool, EngineE
 /// # Errors
 /// The API server does not say it.
 pub(super) async fn resource(client: &Client, bound: &DatasetRuntime) -> Result<Option<ApiResource>, EngineError> {
-    let found = served::resource(client, |kind| served::is_of_type(kind, &bound.runtime_type)).await;
+    let found = served::resource(client, |kind| is_of_type(kind, &bound.runtime_type)).await;
     found.map_err(EngineError::kube(attempt(bound)))
 }
 

@@ -49,11 +49,13 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
 async fn run_all(context: Arc<Context>, stop: CancellationToken) -> anyhow::Result<()> {
     let supervisor = context.health.supervisor.clone();
     let change_bus = Arc::new(ChangeBus::default());
+    let runtimes = Arc::new(RuntimeIndex::default());
     let caches = watches::start(
         &context.client,
         context.recording.driver,
         &supervisor,
         &change_bus,
+        runtimes.clone(),
         &stop,
     );
     let labeler = Labeler::new(
@@ -90,7 +92,6 @@ async fn run_all(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
     let dataset_touches = change_bus.subscribe(Audience::All);
     let (labels, nodes, labels_stop) = (labeler.clone(), change_bus.follow_nodes(), stop.clone());
     let labelling = async move { labels.run(nodes, labels_stop).await };
-    let runtimes = Arc::new(RuntimeIndex::default());
     context.metrics.standings.show(Objects {
         datasets: shared.caches.datasets.clone(),
         runtimes: runtimes.clone(),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::ResourceExt;
 use kube::core::ApiResource;
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -10,10 +11,10 @@ use parking_lot::RwLock;
 use serde_json::Value;
 use tokio::sync::watch;
 use wasser_api::ObjectKey;
-use wasser_engine::RuntimeObject;
+use wasser_api::names::is_of_type;
+use wasser_engine::{RuntimeObject, Runtimes};
 
 use crate::context::ServedKind;
-use crate::served::is_of_type;
 use crate::unlisted::Reasons;
 
 /// The runtimes of every kind that a plugin is registered for.
@@ -143,6 +144,18 @@ impl RuntimeIndex {
             ((age(&rival), other.as_str()) < (age(runtime), kind)).then(|| other.clone())
         });
         older.next()
+    }
+}
+
+impl Runtimes for RuntimeIndex {
+    fn is_there(&self, namespace: &str, owner: &OwnerReference) -> Option<bool> {
+        if !self.listed.borrow().contains(&owner.kind) {
+            return None;
+        }
+        let stores = self.stores.read();
+        let (resource, store) = stores.get(&owner.kind)?;
+        let runtime = store.get(&ObjectRef::new_with(&owner.name, resource.clone()).within(namespace));
+        Some(runtime.is_some_and(|runtime| runtime.metadata.uid.as_deref() == Some(owner.uid.as_str())))
     }
 }
 

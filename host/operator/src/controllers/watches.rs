@@ -20,8 +20,8 @@ use wasser_api::dataset::{Dataset, Reference};
 use wasser_api::{labels, names};
 use wasser_chart::Driver;
 use wasser_engine::{
-    Caches, Changed, NodeChange, PodIndex, Readable, Records, Unreadable, Workload, WorkloadKind, helm_records, mapped,
-    slim_volume,
+    Caches, Changed, NodeChange, PodIndex, Readable, Records, Runtimes, Unreadable, Workload, WorkloadKind,
+    helm_records, mapped, slim_volume,
 };
 
 use super::change_bus::{Audience, ChangeBus};
@@ -66,6 +66,7 @@ pub fn start(
     driver: Driver,
     supervisor: &Arc<Supervisor>,
     change_bus: &Arc<ChangeBus>,
+    runtimes: Arc<dyn Runtimes>,
     stop: &CancellationToken,
 ) -> Arc<Caches> {
     let process = Process {
@@ -125,6 +126,7 @@ pub fn start(
         release_config_maps: releases::<ConfigMap>(client, change_bus, &process),
         cluster_objects: Arc::default(),
         unreadable,
+        runtimes,
     })
 }
 

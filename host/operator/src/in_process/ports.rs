@@ -2,15 +2,18 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rstest::rstest;
 use serde_json::{Value, json};
 use wasser_plugin::Digest;
 use wasser_test_api_server::{ApiServer, Effect, Failure, Fault};
 
 use super::common::{Guest, RETURNED};
-use super::scene::{OPERATOR, QUIET, Scene, chart};
+use super::scene::{OPERATOR, QUIET, Scene, chart, definition};
 
 /// The first port of the plugin's range.
 const FIRST: u64 = 14_000;
+/// A kind that no plugin serves.
+const UNSERVED: &str = "OtherRuntime";
 const WORKLOAD: &str = "apiVersion: apps/v1
 kind: StatefulSet
 metadata: {name: {{ .Release.Name }}-worker}
@@ -60,16 +63,46 @@ fn scene() -> Scene {
     scene
 }
 
+fn object(kind: &str, name: &str, spec: Value) -> Value {
+    json!({
+        "apiVersion": "data.fluid.io/v1alpha1", "kind": kind, "spec": spec,
+        "metadata": {"name": name, "namespace": "default"},
+    })
+}
+
+fn dataset(name: &str) -> Value {
+    object(
+        "Dataset",
+        name,
+        json!({"mounts": [{"mountPoint": "demo://bucket", "name": "demo"}]}),
+    )
+}
+
 fn create(scene: &Scene, name: &str, annotations: &Value) {
-    let object = |kind: &str, spec: Value| {
-        json!({
-            "apiVersion": "data.fluid.io/v1alpha1", "kind": kind, "spec": spec,
-            "metadata": {"name": name, "namespace": "default", "annotations": annotations},
-        })
-    };
-    let mounts = json!([{"mountPoint": "demo://bucket", "name": "demo"}]);
-    scene.server.create(&object("Dataset", json!({"mounts": mounts})));
-    scene.server.create(&object("DemoRuntime", json!({"replicas": 1})));
+    for mut object in [dataset(name), object("DemoRuntime", name, json!({"replicas": 1}))] {
+        object["metadata"]["annotations"] = annotations.clone();
+        scene.server.create(&object);
+    }
+}
+
+/// The clients of the Dataset `old`, which take the first port, of a runtime of this kind and UID.
+fn clients(kind: &str, uid: &Value) -> Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": "DaemonSet",
+        "metadata": {
+            "name": "old-fuse", "namespace": "default", "labels": {"fluid.io/dataset-id": "default-old"},
+            "ownerReferences": [{"apiVersion": "data.fluid.io/v1alpha1", "kind": kind, "name": "old", "uid": uid,
+                "controller": true}],
+        },
+        "spec": {
+            "selector": {"matchLabels": {"app": "old"}},
+            "template": {
+                "metadata": {"labels": {"app": "old"}},
+                "spec": {"hostNetwork": true, "containers": [
+                    {"name": "fuse", "image": "demo", "ports": [{"containerPort": FIRST}]}]},
+            },
+        },
+    })
 }
 
 /// The port of the workload that was installed for a runtime.
@@ -123,27 +156,45 @@ async fn ports_that_fluid_gave_are_taken() {
     let scene = scene();
     create(&scene, "old", &json!({}));
     let owner = scene.server.object("DemoRuntime", "default", "old").unwrap();
-    scene.server.create(&json!({
-        "apiVersion": "apps/v1", "kind": "DaemonSet",
-        "metadata": {
-            "name": "old-fuse", "namespace": "default", "labels": {"fluid.io/dataset-id": "default-old"},
-            "ownerReferences": [{"apiVersion": "data.fluid.io/v1alpha1", "kind": "DemoRuntime", "name": "old",
-                "uid": owner["metadata"]["uid"], "controller": true}],
-        },
-        "spec": {
-            "selector": {"matchLabels": {"app": "old"}},
-            "template": {
-                "metadata": {"labels": {"app": "old"}},
-                "spec": {"hostNetwork": true, "containers": [
-                    {"name": "fuse", "image": "demo", "ports": [{"containerPort": FIRST}]}]},
-            },
-        },
-    }));
-    // Nothing of it is installed anew: that is another matter.
+    scene.server.create(&clients("DemoRuntime", &owner["metadata"]["uid"]));
+    // Nothing of one that is being deleted is installed anew: that is another matter.
+    scene.server.edit("DemoRuntime", "default", "old", |runtime| {
+        runtime["metadata"]["finalizers"] = json!(["example.org/kept"]);
+    });
     scene.server.delete("DemoRuntime", "default", "old");
     let _operator = scene.start().await;
     create(&scene, "new", &json!({}));
     assert_eq!(port(&scene, "new").await, FIRST + 1);
+}
+
+#[tokio::test]
+async fn ports_of_a_runtime_that_nobody_serves_are_taken() {
+    let scene = scene();
+    scene.server.create(&definition(UNSERVED));
+    scene.server.create(&dataset("old"));
+    scene.server.create(&object(UNSERVED, "old", json!({})));
+    let owner = scene.server.object(UNSERVED, "default", "old").unwrap();
+    scene.server.create(&clients(UNSERVED, &owner["metadata"]["uid"]));
+    let bound = json!({"name": "old", "namespace": "default", "category": "Accelerate", "type": "other"});
+    scene.server.edit_status("Dataset", "default", "old", |status| {
+        *status = json!({"phase": "Bound", "conditions": [], "runtimes": [bound]});
+    });
+    let _operator = scene.start().await;
+    create(&scene, "new", &json!({}));
+    assert_eq!(port(&scene, "new").await, FIRST + 1);
+}
+
+#[rstest]
+#[case::of_a_kind_that_is_served("DemoRuntime")]
+#[case::of_another_kind(UNSERVED)]
+#[tokio::test]
+async fn an_owner_that_is_no_runtime_takes_no_port(#[case] kind: &str) {
+    let scene = scene();
+    scene.server.create(&dataset("old"));
+    scene.server.create(&clients(kind, &json!("invented")));
+    let _operator = scene.start().await;
+    create(&scene, "new", &json!({}));
+    assert_eq!(port(&scene, "new").await, FIRST);
 }
 
 #[tokio::test]
