@@ -18,8 +18,9 @@ use wasser_chart::OrGone;
 /// When to look again at what no watch shows: an object without our label, or pods that use a
 /// claim.
 const UNWATCHED: Duration = Duration::from_secs(5);
-/// How long a claim may be terminating before its protection is removed, if nobody uses it.
-const LONG: Duration = Duration::from_secs(30);
+/// How long a claim may be terminating before its protection is removed, if nobody uses it: so many
+/// times as long as a deletion waits in silence.
+const LONG: u32 = 3;
 /// The wait for a claim that is terminating.
 const CLAIM: &str = "claim";
 /// The finalizer of claims that a controller of Kubernetes removes once no pod uses them.
@@ -61,7 +62,7 @@ impl Request {
         let holder = match &claim.deletion_timestamp {
             None => {
                 delete(&claims, name, claim.uid.clone(), KIND).await?;
-                Holder::unknown(LONG)
+                Holder::unknown(self.shared.settings.patience * LONG)
             }
             Some(_) => self.release_protection(&claims, &claim).await?,
         };
@@ -121,7 +122,7 @@ impl Request {
             return Ok(held(TOLD));
         }
         let waited = self.shared.waited(&self.uid, CLAIM);
-        let first_look = self.shared.settings.patience.min(LONG);
+        let first_look = self.shared.settings.patience;
         if waited < first_look {
             return Ok(held(first_look - waited));
         }
@@ -129,8 +130,9 @@ impl Request {
         if !users.is_empty() {
             return Ok(Holder::users(&users));
         }
-        if waited < LONG {
-            return Ok(held(LONG - waited));
+        let long = first_look * LONG;
+        if waited < long {
+            return Ok(held(long - waited));
         }
         let patch =
             json!({"metadata": {"uid": claim.uid, "resourceVersion": claim.resource_version, "finalizers": others}});

@@ -11,6 +11,7 @@ use super::machine::guest;
 use super::scene::{OPERATOR, Scene};
 
 const KEPT: &str = "example.org/kept";
+const PROTECTION: &str = "kubernetes.io/pvc-protection";
 
 /// A scene whose operators say soon what deletions wait for.
 fn impatient(mut scene: Scene) -> Scene {
@@ -53,6 +54,42 @@ async fn finalizers_of_others_are_named(#[case] kind: &str, #[case] namespace: &
         .until(&format!("{kind} to be deleted"), is_terminating)
         .await;
     named(&scene.server, &[kind, "the finalizers example.org/kept hold it"]).await;
+}
+
+/// Nobody plays the controller that protects claims.
+#[tokio::test]
+async fn a_claim_that_nobody_uses_loses_its_protection_and_nothing_else() {
+    let scene = impatient(Scene::new());
+    let _operator = scene.start().await;
+    scene.create_runtime();
+    scene.bind().await;
+    let claim = |server: &ApiServer| server.object("PersistentVolumeClaim", "default", "demo");
+    let finalizers = |server: &ApiServer| claim(server).map(|claim| claim["metadata"]["finalizers"].clone());
+    scene.server.edit("PersistentVolumeClaim", "default", "demo", |claim| {
+        claim["metadata"]["finalizers"] = json!([PROTECTION, KEPT]);
+    });
+    let uid = claim(&scene.server).unwrap()["metadata"]["uid"].clone();
+    scene.server.take_requests();
+    scene.server.delete("DemoRuntime", "default", "demo");
+    let is_released = |server: &ApiServer| {
+        let left = finalizers(server).unwrap_or_default();
+        (!left.to_string().contains(PROTECTION)).then_some(left)
+    };
+    let left = scene.server.until("the protection to go", is_released).await;
+    assert_eq!(left, json!([KEPT]), "{}", scene.server.situation());
+    let requests = scene.server.take_requests().of(OPERATOR);
+    let claims = requests.resource("persistentvolumeclaims").writes();
+    let patch = claims
+        .0
+        .iter()
+        .find(|record| record.body["metadata"]["finalizers"].is_array());
+    let of = &patch.unwrap().body["metadata"];
+    assert_eq!(of["uid"], uid, "{of}");
+    assert!(
+        of["resourceVersion"].is_string(),
+        "somebody may have added another one: {of}"
+    );
+    named(&scene.server, &["the finalizers example.org/kept hold it"]).await;
 }
 
 #[tokio::test]
