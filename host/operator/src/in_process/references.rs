@@ -177,6 +177,16 @@ async fn the_claim_of_a_reference_names_what_it_refers_to() {
     assert_eq!(named("demo"), [None, None]);
 }
 
+/// The kubelet takes two volumes of one handle for the same one.
+#[tokio::test]
+async fn the_volume_of_a_reference_has_a_handle_of_its_own() {
+    let (scene, _operator) = scene().await;
+    for name in ["default-view", "default-demo"] {
+        let volume = scene.server.object("PersistentVolume", "", name).unwrap();
+        assert_eq!(volume["spec"]["csi"]["volumeHandle"], name);
+    }
+}
+
 #[tokio::test]
 async fn an_entry_of_a_dataset_that_does_not_refer_blocks_nothing() {
     let (scene, _operator) = scene().await;
