@@ -117,6 +117,29 @@ async fn a_changed_runtime_is_upgraded_once(#[case] file: usize, #[case] pointer
     assert_eq!(loaders(cluster.server()), Vec::<String>::new());
 }
 
+/// By that the node plugin knows which clients it may replace.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_claim_shows_the_generation_of_changed_clients() {
+    const GENERATION: &str = "fuse.runtime.fluid.io/generation";
+    let cluster = Cluster::new(JUICEFS).await;
+    let _operator = cluster.start().await;
+    let generations = || {
+        let (clients, claim) = (
+            cluster.workload("DaemonSet", "-fuse"),
+            cluster.object("PersistentVolumeClaim"),
+        );
+        let template = &clients["spec"]["template"]["metadata"]["labels"];
+        json!([template[GENERATION], claim["metadata"]["labels"][GENERATION]])
+    };
+    assert_eq!(generations(), json!(["1", "1"]));
+    cluster
+        .edit("JuiceFSRuntime", |runtime| {
+            runtime["spec"]["fuse"]["imageTag"] = json!("ce-v1.3.1")
+        })
+        .await;
+    assert_eq!(generations(), json!(["2", "2"]), "{}", cluster.server().situation());
+}
+
 fn selectors(server: &ApiServer) -> Vec<(String, Value)> {
     let mut all = Vec::new();
     for kind in ["StatefulSet", "DaemonSet"] {
