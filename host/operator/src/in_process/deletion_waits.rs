@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rstest::rstest;
 use serde_json::{Value, json};
-use wasser_test_api_server::{ApiServer, Attempt, Effect, Failure, Fault, Verb};
+use wasser_test_api_server::{ApiServer, Attempt, Effect, Failure, Fault, Record, Verb};
 
 use super::drift::Bound;
 use super::machine::guest;
@@ -92,12 +92,22 @@ async fn a_claim_that_nobody_uses_loses_its_protection_and_nothing_else() {
     named(&scene.server, &["the finalizers example.org/kept hold it"]).await;
 }
 
+#[rstest]
+#[case::alone(0)]
+#[case::on_another_page(500)]
 #[tokio::test]
-async fn pods_that_use_the_claim_are_named() {
+async fn pods_that_use_the_claim_are_named(#[case] others: usize) {
     let scene = impatient(Scene::new());
     let _operator = scene.start().await;
     scene.create_runtime();
     scene.bind().await;
+    for number in 0..others {
+        scene.server.create(&json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": format!("another-{number}"), "namespace": "default"},
+            "spec": {"containers": [{"name": "app", "image": "app"}]},
+        }));
+    }
     scene.server.create(&json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "app", "namespace": "default"},
         "spec": {
@@ -111,6 +121,9 @@ async fn pods_that_use_the_claim_are_named() {
         &["PersistentVolumeClaim default/demo", "the pods app still use it"],
     )
     .await;
+    let requests = scene.server.take_requests().of(OPERATOR).resource("pods");
+    let continued = |record: &Record| !record.call.query.get("continue").is_empty();
+    assert_eq!(requests.0.iter().any(continued), others > 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
