@@ -7,7 +7,7 @@ use wasser_test_api_server::{ApiServer, Effect, Failure, Fault, Verb};
 use super::scene::{OPERATOR, Scene};
 
 /// Adds nodes, each with a worker of the runtime.
-fn add_workers(scene: &Scene, nodes: &[&str]) {
+pub(super) fn add_workers(scene: &Scene, nodes: &[&str]) {
     let set = scene.server.object("StatefulSet", "default", "demo-worker").unwrap();
     let owner = json!({
         "apiVersion": "apps/v1", "kind": "StatefulSet", "name": "demo-worker", "uid": set["metadata"]["uid"],
@@ -36,7 +36,8 @@ fn labels_of(server: &ApiServer, node: &str) -> Vec<String> {
     keys.filter(|key| key.contains("fluid")).cloned().collect()
 }
 
-async fn labelled(scene: &Scene, node: &str, wanted: bool) {
+/// Waits until a node has labels of Fluid, or has none.
+pub(super) async fn labelled(scene: &Scene, node: &str, wanted: bool) {
     let look = |server: &ApiServer| (labels_of(server, node).is_empty() != wanted).then_some(());
     let what = format!("the labels of {node} to be there: {wanted}");
     scene.server.until(&what, look).await;

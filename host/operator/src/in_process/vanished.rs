@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 use wasser_test_api_server::{ApiServer, Cut};
 
+use super::nodes::{add_workers, labelled};
 use super::operations::{phase, process, says};
 use super::scene::{QUIET, Scene};
 
@@ -54,4 +55,20 @@ async fn an_object_that_has_vanished_is_put_back() {
     });
     let again = |server: &ApiServer| uid(server).filter(|uid| *uid != before);
     scene.server.until("the workers to be put back", again).await;
+}
+
+#[tokio::test]
+async fn a_runtime_that_has_vanished_leaves_no_labels() {
+    let (scene, _operator) = Scene::bound().await;
+    add_workers(&scene, &["one"]);
+    labelled(&scene, "one", true).await;
+    scene.server.settled(QUIET).await;
+    unseen(&scene.server, "demoruntimes", |server| {
+        server.edit("DemoRuntime", "default", "demo", |object| {
+            object["metadata"]["finalizers"] = json!([]);
+        });
+        server.delete("DemoRuntime", "default", "demo");
+    });
+    labelled(&scene, "one", false).await;
+    assert!(scene.server.object("DemoRuntime", "default", "demo").is_none());
 }
