@@ -8,6 +8,7 @@ use std::sync::Arc;
 use common::Guest;
 use common::backend::{Fake, scope};
 use common::registration::{CHART, config_map, config_map_for, context, crd, host};
+use futures::FutureExt;
 use k8s_openapi::api::core::v1::ConfigMap;
 use rstest::rstest;
 use wasser_plugin::{Artifact, Definitions, HostConfig, PluginHost, Pulled, Registrar, Registration, Registry, State};
@@ -157,6 +158,23 @@ async fn the_last_good_plugin_keeps_serving_when_a_change_is_bad() {
         [("demo", State::Loaded)]
     );
     assert_eq!(answer(&registry).await.unwrap(), "{\"v\": 3}");
+}
+
+#[tokio::test]
+async fn a_judgement_that_is_dropped_leaves_what_serves() {
+    let (host, _directory) = host();
+    let (registrar, registry) = registrar(&host).await;
+    registrar.apply(&demo("demo", 0, "{\"v\": 1}")).await;
+    let next = demo("demo", 0, "{\"v\": 2}");
+    assert!(registrar.apply(&next).now_or_never().is_none(), "it has to be loaded");
+    assert!(!registrar.knows(&next).await);
+    // Another change fills the registry from what is known.
+    let outcome = registrar.define(defined(&[(KIND, "demoruntimes")])).await;
+    assert!(outcome.changed.is_empty() && outcome.removed.is_empty());
+    assert_eq!(answer(&registry).await.unwrap(), "{\"v\": 1}");
+
+    assert_eq!(states(&registrar.apply(&next).await), [("demo", State::Loaded)]);
+    assert_eq!(answer(&registry).await.unwrap(), "{\"v\": 2}");
 }
 
 /// The ConfigMap as the chart of another version of Wasser has it.
