@@ -162,7 +162,13 @@ impl Runtimes for RuntimeIndex {
 #[cfg(test)]
 mod tests {
     use futures::FutureExt;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+    use k8s_openapi::jiff::Timestamp;
+    use kube::api::DynamicObject;
     use kube::core::GroupVersionKind;
+    use kube::runtime::reflector::store::Writer;
+    use kube::runtime::watcher::Event;
+    use rstest::rstest;
 
     use super::*;
 
@@ -171,6 +177,45 @@ mod tests {
             resource: ApiResource::from_gvk(&GroupVersionKind::gvk("example.org", "v1", kind)),
             digest: String::new(),
         }
+    }
+
+    /// A runtime that was made in this second, and may be leaving.
+    fn runtime(second: i64, is_leaving: bool) -> RuntimeObject {
+        let at = |second| Time(Timestamp::from_second(second).unwrap());
+        RuntimeObject::from(DynamicObject {
+            types: None,
+            metadata: ObjectMeta {
+                name: Some("demo".to_owned()),
+                namespace: Some("default".to_owned()),
+                creation_timestamp: Some(at(second)),
+                deletion_timestamp: is_leaving.then(|| at(9)),
+                ..ObjectMeta::default()
+            },
+            data: Value::Null,
+        })
+    }
+
+    #[rstest]
+    #[case::older("A", 4, true)]
+    #[case::as_old_and_first("A", 5, true)]
+    #[case::younger("A", 6, false)]
+    #[case::older_and_last("C", 4, true)]
+    #[case::as_old_and_last("C", 5, false)]
+    fn of_two_of_one_name_one_is_older(
+        #[case] other: &str,
+        #[case] second: i64,
+        #[case] is_older: bool,
+        #[values(false, true)] is_leaving: bool,
+    ) {
+        let runtimes = RuntimeIndex::default();
+        for (name, runtime) in [(other, runtime(second, is_leaving)), ("B", runtime(5, false))] {
+            let resource = kind(name).resource;
+            let mut writer = Writer::new(resource.clone());
+            writer.apply_watcher_event(&Event::Apply(runtime));
+            runtimes.add(&resource, writer.as_reader());
+        }
+        let older = runtimes.older_than(&runtime(5, false), "B");
+        assert_eq!(older, is_older.then(|| other.to_owned()));
     }
 
     #[tokio::test]

@@ -3,10 +3,33 @@
 use serde_json::{Value, json};
 use wasser_test_api_server::ApiServer;
 
-use super::scene::{QUIET, Scene, definition};
+use super::common::{Guest, WORKER};
+use super::gone::object_gone;
+use super::scene::{QUIET, STATEFUL_SET, Scene, chart, crd, definition, registration};
 
-/// A kind that no plugin serves.
+/// A kind that no plugin serves, but for the scenes of [`two_kinds`].
 const UNSERVED: &str = "OtherRuntime";
+
+/// A scene with a plugin for this kind as well.
+fn two_kinds() -> Scene {
+    let chart = chart(&[("worker.yaml", STATEFUL_SET)]);
+    let grants = "exec: [worker], kinds: [StatefulSet]";
+    let demo = Guest::default().answers("desired", b"{}");
+    let other = Guest::default()
+        .called([UNSERVED, "otherruntimes", "other", "other-fuse"])
+        .with_roles(&[WORKER], &[("exec", &["worker"]), ("kinds", &["StatefulSet"])])
+        .answers("desired", b"{}");
+    let mut registered = registration(&other.build(), &chart, grants, "{}");
+    registered["metadata"]["name"] = json!("other");
+    let text = registered["data"]["plugin.yaml"].as_str().unwrap();
+    registered["data"]["plugin.yaml"] = json!(text.replace("DemoRuntime", UNSERVED));
+    Scene::serving(&[
+        crd(),
+        definition(UNSERVED),
+        registration(&demo.build(), &chart, grants, "{}"),
+        registered,
+    ])
+}
 
 fn object(kind: &str, spec: &Value) -> Value {
     json!({"apiVersion": "data.fluid.io/v1alpha1", "kind": kind, "metadata": {"name": "demo", "namespace": "default"},
@@ -58,6 +81,28 @@ async fn a_runtime_takes_the_place_of_one_that_is_gone() {
     let volume = scene.server.object("PersistentVolume", "", "default-demo").unwrap();
     bind_to_other(&scene);
     bound_again(&scene, &volume).await;
+}
+
+#[tokio::test]
+async fn the_younger_of_two_runtimes_is_bound_once_the_older_has_gone() {
+    let scene = two_kinds();
+    let _operator = scene.start().await;
+    let mounts = json!({"mounts": [{"mountPoint": "demo://bucket", "name": "demo"}]});
+    scene.server.create(&object("Dataset", &mounts));
+    scene.server.create(&object(UNSERVED, &json!({"replicas": 2})));
+    let is_set_up = |server: &ApiServer| server.object("StatefulSet", "default", "demo-worker");
+    let workers = scene.server.until("the workers of the older", is_set_up).await;
+    assert_eq!(workers["metadata"]["ownerReferences"][0]["kind"], UNSERVED);
+    // Its kind comes first, so that only its age speaks against it.
+    scene.server.set_clock_ahead(60);
+    scene.server.create(&object("DemoRuntime", &json!({"replicas": 2})));
+    event(&scene, "belongs to the older OtherRuntime of the same name").await;
+
+    scene.server.delete(UNSERVED, "default", "demo");
+    object_gone(&scene, UNSERVED, "demo").await;
+    scene.bind().await;
+    let dataset = scene.server.object("Dataset", "default", "demo").unwrap();
+    assert_eq!(dataset["status"]["runtimes"][0]["type"], "demo", "{dataset}");
 }
 
 #[tokio::test]
