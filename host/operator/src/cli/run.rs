@@ -269,7 +269,8 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
         kinds: kinds.subscribe(),
         leader: leader.subscribe(),
     });
-    let mut controllers = tokio::spawn(controllers::run(context, stop.clone()));
+    let change_bus = Arc::<controllers::ChangeBus>::default();
+    let mut controllers = tokio::spawn(controllers::run(context, change_bus, stop.clone()));
     let code = tokio::select! {
         // Whoever leads now may be writing already.
         () = lost.cancelled() => return Ok(ExitCode::FAILURE),

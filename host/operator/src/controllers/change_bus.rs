@@ -30,6 +30,12 @@ impl ChangeBus {
         receiver
     }
 
+    /// How many follow changes.
+    #[cfg(test)]
+    pub fn followers(&self) -> usize {
+        self.subscribers.lock().len() + usize::from(self.nodes.lock().is_some())
+    }
+
     /// Something changed for this dataset.
     pub fn touch(&self, key: ObjectKey, who: Audience) {
         self.subscribers

@@ -24,5 +24,6 @@ mod unserved;
 mod vanished;
 mod watches;
 
+pub use change_bus::ChangeBus;
 pub use next::DEADLINE;
 pub use run::run;

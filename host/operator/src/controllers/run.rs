@@ -32,23 +32,23 @@ use crate::context::Context;
 /// How long Datasets wait for the first lists of all kinds after a start.
 const FIRST_LISTS: Duration = Duration::from_secs(10);
 
-/// Runs all controllers until stopped, and then lets the reconciles that are under way finish.
+/// Runs all controllers until stopped, and then lets the reconciles that are under way finish. They
+/// learn of changes by `change_bus`.
 ///
 /// # Errors
 /// If a watch or a controller ends while it is needed.
-pub async fn run(context: Arc<Context>, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(context: Arc<Context>, change_bus: Arc<ChangeBus>, stop: CancellationToken) -> anyhow::Result<()> {
     let supervisor = context.health.supervisor.clone();
     tokio::select! {
         biased;
         fallen = supervisor.fallen() => anyhow::bail!("{fallen} has ended, without which the process is of no use; \
             the reason is in the log"),
-        ended = run_all(context, stop) => ended,
+        ended = run_all(context, change_bus, stop) => ended,
     }
 }
 
-async fn run_all(context: Arc<Context>, stop: CancellationToken) -> anyhow::Result<()> {
+async fn run_all(context: Arc<Context>, change_bus: Arc<ChangeBus>, stop: CancellationToken) -> anyhow::Result<()> {
     let supervisor = context.health.supervisor.clone();
-    let change_bus = Arc::new(ChangeBus::default());
     let runtimes = Arc::new(RuntimeIndex::default());
     let caches = watches::start(
         &context.client,

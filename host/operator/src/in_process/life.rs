@@ -18,6 +18,21 @@ async fn a_dataset_is_bound_once_its_workers_are_ready() {
     assert_eq!(set["spec"]["replicas"], 2);
 }
 
+/// What changes for the datasets of a cluster would pile up until it leads.
+#[tokio::test]
+async fn a_replica_that_does_not_lead_gathers_nothing() {
+    let scene = Scene::new();
+    let operator = scene.start_behind().await;
+    scene.create_runtime();
+    scene.server.settled(QUIET).await;
+    assert_eq!(operator.change_bus.followers(), 0);
+    let writes = scene.server.take_requests().of(OPERATOR).writes();
+    assert_eq!(writes.describe(), "");
+    operator.lead();
+    scene.bind().await;
+    assert!(operator.change_bus.followers() > 0);
+}
+
 #[tokio::test]
 async fn reconciles_run_on_the_threads_of_guests() {
     let mut scene = Scene::new();

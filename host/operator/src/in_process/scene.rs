@@ -21,7 +21,7 @@ use wasser_test_registry::TestRegistry;
 use super::common::Guest;
 pub use super::package::chart;
 use crate::context::{Context, ServedKind, Settings};
-use crate::controllers;
+use crate::controllers::{self, ChangeBus};
 use crate::health::Health;
 use crate::left::Left;
 use crate::metrics::Metrics;
@@ -244,7 +244,16 @@ impl Scene {
 
     /// Starts an operator, which serves the kind when this returns.
     pub async fn start(&self) -> Operator {
-        let (operator, kinds) = self.begin();
+        self.start_as(true).await
+    }
+
+    /// Starts an operator that does not lead until it is told to.
+    pub async fn start_behind(&self) -> Operator {
+        self.start_as(false).await
+    }
+
+    async fn start_as(&self, leading: bool) -> Operator {
+        let (operator, kinds) = self.begin(leading);
         let mut served = kinds.subscribe();
         let is_served = served.wait_for(|kinds| !kinds.is_empty());
         // Many scenes may begin at the same time.
@@ -255,15 +264,15 @@ impl Scene {
 
     /// Starts an operator, which need not serve anything.
     pub fn start_unserved(&self) -> Operator {
-        self.begin().0
+        self.begin(true).0
     }
 
-    fn begin(&self) -> (Operator, watch::Sender<Vec<ServedKind>>) {
+    fn begin(&self, leading: bool) -> (Operator, watch::Sender<Vec<ServedKind>>) {
         let client = self.server.client(OPERATOR);
         let metrics = Arc::new(Metrics::new());
         let health = Arc::new(Health::new(Instant::now(), metrics.clone()));
         let (registry, kinds) = (Arc::new(Registry::new()), watch::Sender::new(Vec::new()));
-        let (leader, stop) = (watch::Sender::new(true), CancellationToken::new());
+        let (leader, stop) = (watch::Sender::new(leading), CancellationToken::new());
         let (rollouts, unlisted) = (Arc::new(Rollouts::observing(SETTLING)), Arc::<Unlisted>::default());
         let artifacts = Artifacts::new(self.registry.clone(), self.artifacts.path(), client.clone(), OPERATOR)
             .signed_by(self.keys.clone());
@@ -316,15 +325,17 @@ impl Scene {
             kinds: kinds.subscribe(),
             leader: leader.subscribe(),
         };
+        let change_bus = Arc::<ChangeBus>::default();
         let tasks = vec![
             tokio::spawn(registrations.run(stop.clone())),
             tokio::spawn({
-                let stop = stop.clone();
-                async move { controllers::run(Arc::new(context), stop).await.unwrap() }
+                let (change_bus, stop) = (change_bus.clone(), stop.clone());
+                async move { controllers::run(Arc::new(context), change_bus, stop).await.unwrap() }
             }),
         ];
         let operator = Operator {
-            _leader: leader,
+            leader,
+            change_bus,
             supervisor,
             metrics: shown,
             registry: serving,
@@ -350,7 +361,9 @@ impl Scene {
 
 /// A running operator.
 pub struct Operator {
-    _leader: watch::Sender<bool>,
+    leader: watch::Sender<bool>,
+    /// By which its controllers learn of changes.
+    pub change_bus: Arc<ChangeBus>,
     /// Watches over its tasks.
     pub supervisor: Arc<Supervisor>,
     /// What it shows.
@@ -368,6 +381,11 @@ impl Operator {
             Some(controllers) => controllers.await.is_ok(),
             None => true,
         }
+    }
+
+    /// Lets it lead.
+    pub fn lead(&self) {
+        self.leader.send_replace(true);
     }
 
     /// Asks it to end.
