@@ -32,6 +32,8 @@ pub struct Settings {
     pub progress_period: Duration,
     /// How long a deletion may wait for something before its user learns of it.
     pub patience: Duration,
+    /// How long Datasets wait for the first lists of all kinds after a start.
+    pub first_lists: Duration,
     /// Directory of nodes below which file systems are mounted.
     pub mount_root: String,
     /// Nodes with all of these labels are left alone.

@@ -91,6 +91,8 @@ pub struct Args {
 const PROGRESS_PERIOD: Duration = Duration::from_secs(10);
 /// How long a deletion may wait for something before its user learns of it.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long Datasets wait for the first lists of all kinds after a start.
+const FIRST_LISTS: Duration = Duration::from_secs(10);
 
 /// Who may refer to a Dataset of another namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -117,6 +119,7 @@ impl Args {
             sync_period: self.sync_period,
             progress_period: PROGRESS_PERIOD,
             patience: PATIENCE,
+            first_lists: FIRST_LISTS,
             mount_root: self.mount_root.clone(),
             excluded_nodes: BTreeMap::clone(&self.excluded_nodes),
             tenant_rules: TenantRules {

@@ -29,9 +29,6 @@ use super::watches;
 use super::{dataset, operations, runtime};
 use crate::context::Context;
 
-/// How long Datasets wait for the first lists of all kinds after a start.
-const FIRST_LISTS: Duration = Duration::from_secs(10);
-
 /// Runs all controllers until stopped, and then lets the reconciles that are under way finish. They
 /// learn of changes by `change_bus`.
 ///
@@ -166,7 +163,7 @@ async fn run_datasets(
         }
     };
     let (mut listed, complete) = (Box::pin(listed), Arc::new(AtomicBool::new(false)));
-    let in_time = tokio::time::timeout(FIRST_LISTS, &mut listed);
+    let in_time = tokio::time::timeout(context.settings.first_lists, &mut listed);
     match stop.run_until_cancelled(in_time).await {
         None => return,
         Some(Ok(())) => complete.store(true, Ordering::Relaxed),

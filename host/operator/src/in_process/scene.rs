@@ -66,6 +66,8 @@ pub struct Scene {
     pub sync_period: Duration,
     /// How long a deletion waits before they say for what.
     pub patience: Duration,
+    /// How long their Datasets wait for the first lists of all kinds.
+    pub first_lists: Duration,
     /// The registry that artifacts are pulled from, and where they are kept.
     pub registry: OciRegistry,
     pub artifacts: Arc<tempfile::TempDir>,
@@ -113,6 +115,7 @@ impl Scene {
             progress_period: Duration::from_secs(10),
             sync_period: Duration::from_secs(15),
             patience: Duration::from_secs(10),
+            first_lists: Duration::from_secs(10),
             registry: OciRegistry::default(),
             artifacts: Arc::new(tempfile::tempdir().unwrap()),
             keys: Vec::new(),
@@ -316,6 +319,7 @@ impl Scene {
                 sync_period: self.sync_period,
                 progress_period: self.progress_period,
                 patience: self.patience,
+                first_lists: self.first_lists,
                 mount_root: "/runtime-mnt".to_owned(),
                 excluded_nodes: BTreeMap::new(),
                 tenant_rules: self.tenant_rules,

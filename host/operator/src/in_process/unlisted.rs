@@ -1,17 +1,23 @@
-//! A kind of runtime that the operator may not list, though its plugin is registered and its CRD is
-//! there.
+//! A kind of runtime that the operator may not list, or not yet, though its plugin is registered and
+//! its CRD is there.
+
+use std::time::Duration;
 
 use serde_json::json;
-use wasser_test_api_server::{ApiServer, Armed, Effect, Failure, Fault, Verb};
+use wasser_test_api_server::{ApiServer, Armed, Effect, Failure, Fault, Record, Verb};
 
 use super::gone::object_gone;
-use super::scene::{OPERATOR, Scene};
+use super::references;
+use super::scene::{OPERATOR, QUIET, Scene};
+
+fn lists() -> Fault {
+    Fault::any().of(OPERATOR).verb(Verb::List).resource("demoruntimes")
+}
 
 /// Withholds the right to list the kind.
 fn withhold(scene: &Scene) -> Armed {
-    let lists = Fault::any().of(OPERATOR).verb(Verb::List).resource("demoruntimes");
     let refused = Failure::new(403, "Forbidden", "no role says so");
-    scene.server.arm(lists, Effect::Answer(refused))
+    scene.server.arm(lists(), Effect::Answer(refused))
 }
 
 fn dataset(scene: &Scene, name: &str) {
@@ -69,4 +75,29 @@ async fn a_plugin_that_is_removed_after_its_rights_is_missed_by_its_runtimes_and
         };
         scene.server.until(&format!("the event {reason}"), is_told).await;
     }
+}
+
+/// Among them is one that refers to another: without a runtime, it would get one.
+#[tokio::test]
+async fn datasets_whose_runtimes_are_not_listed_yet_are_left_as_they_are() {
+    let (mut scene, operator) = references::scene().await;
+    scene.kill(operator);
+    scene.first_lists = Duration::from_millis(50);
+    let hung = scene.server.arm(lists(), Effect::Hang);
+    scene.server.take_requests();
+    let _operator = scene.start().await;
+    hung.hit(1).await;
+    // Once this one is looked at, so are those that were there before.
+    let mounts = json!([{"mountPoint": "demo://bucket", "name": "sign"}]);
+    references::dataset(&scene, "sign", &mounts);
+    let is_taken_on = |server: &ApiServer| {
+        let dataset = server.object("Dataset", "default", "sign")?;
+        dataset["metadata"]["finalizers"].is_array().then_some(())
+    };
+    scene.server.until("the finalizer of the Dataset", is_taken_on).await;
+    scene.server.settled(QUIET).await;
+    let writes = scene.server.take_requests().of(OPERATOR).writes();
+    let is_about_others = |record: &&Record| record.call.namespace == "default" && record.call.name != "sign";
+    let others: Vec<String> = writes.0.iter().filter(is_about_others).map(Record::describe).collect();
+    assert_eq!(others, [""; 0], "{}", scene.server.situation());
 }
