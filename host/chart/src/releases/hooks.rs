@@ -9,6 +9,7 @@
 
 use std::time::Duration;
 
+use futures::FutureExt;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -83,10 +84,10 @@ impl Hooks<'_> {
         let mut done = Vec::new();
         for hook in chosen {
             let mut running = self.read(hook, event)?;
-            self.start(&mut running, event).await?;
-            if let Err(message) = self.wait(&running, event).await? {
+            self.start(&mut running, event).boxed().await?;
+            if let Err(message) = self.wait(&running, event).boxed().await? {
                 if running.has("hook-failed") {
-                    self.delete(&running, event).await?;
+                    self.delete(&running, event).boxed().await?;
                 }
                 return Err(ReleaseError::Hook {
                     event,
@@ -98,7 +99,7 @@ impl Hooks<'_> {
         }
         for running in done.iter().rev() {
             if running.has("hook-succeeded") {
-                self.delete(running, event).await?;
+                self.delete(running, event).boxed().await?;
             }
         }
         Ok(())
@@ -193,8 +194,8 @@ impl Hooks<'_> {
     /// Waits for a Job or Pod. The inner error says how it failed.
     async fn wait(&self, running: &Running<'_>, event: &'static str) -> Result<Outcome, ReleaseError> {
         match running.key() {
-            ("batch", "Job") => self.end(running, event, job_outcome).await,
-            ("", "Pod") => self.end(running, event, pod_outcome).await,
+            ("batch", "Job") => self.end(running, event, job_outcome).boxed().await,
+            ("", "Pod") => self.end(running, event, pod_outcome).boxed().await,
             _ => Ok(Ok(())),
         }
     }
@@ -206,7 +207,7 @@ impl Hooks<'_> {
         outcome: fn(&K) -> Option<Outcome>,
     ) -> Result<Outcome, ReleaseError> {
         let ended = |found: Option<&K>| found.is_none_or(|found| outcome(found).is_some());
-        let waiting = await_condition(self.api::<K>(), &running.reference.name, ended);
+        let waiting = await_condition(self.api::<K>(), &running.reference.name, ended).boxed();
         let found = bounded(waiting, event, running).await?;
         let outcome = found.as_ref().and_then(outcome);
         Ok(outcome.unwrap_or_else(|| Err("was deleted while it ran".to_owned())))

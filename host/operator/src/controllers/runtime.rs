@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use kube::ResourceExt;
 use kube::core::ApiResource;
 use wasser_api::ObjectKey;
@@ -206,46 +207,50 @@ async fn reconcile_internal(request: &mut Request, controller: &RuntimeControlle
 
 /// A Dataset that refers to another one has no cache of its own: the plugin is not asked. With a
 /// `refusal`, it goes on to show the Dataset that its volume leads to, and what it refers to now is
-/// not looked at.
-async fn reconcile_reference(
-    request: &mut Request,
-    reference: &Reference,
+/// not looked at. It is boxed, as the others are that have many callers: each of these would have room
+/// for it on the stack.
+fn reconcile_reference<'a>(
+    request: &'a mut Request,
+    reference: &'a Reference,
     refusal: Option<EngineError>,
-    controller: &RuntimeController,
-) -> Result<Next, EngineError> {
-    if !serves_references(&request.plugin) {
-        return Err(EngineError::InvalidSpec {
-            field: format!("{}.metadata.name", request.identity.kind),
-            message: format!(
-                "the Dataset {} refers to another one, for which no runtime of this kind is needed; delete the \
-                    runtime, and the one that is \
-                 needed is created",
-                request.identity.display()
-            ),
+    controller: &'a RuntimeController,
+) -> BoxFuture<'a, Result<Next, EngineError>> {
+    async move {
+        if !serves_references(&request.plugin) {
+            return Err(EngineError::InvalidSpec {
+                field: format!("{}.metadata.name", request.identity.kind),
+                message: format!(
+                    "the Dataset {} refers to another one, for which no runtime of this kind is needed; delete the \
+                        runtime, and the one that is \
+                     needed is created",
+                    request.identity.display()
+                ),
+            });
+        }
+        let other = request.shared.caches.dataset(&reference.namespace, &reference.name);
+        let bound = other.and_then(|other| other.status.as_ref()?.runtimes.first().cloned());
+        let runtime = bound.and_then(|bound| {
+            controller
+                .runtimes
+                .of_type(&bound.runtime_type, &bound.namespace, &bound.name)
         });
+        let status = runtime.and_then(|runtime| serde_json::from_value(runtime.rest().get_mut("status")?.take()).ok());
+        request.refused = refusal.is_some();
+        let followed = request.follow(reference, status).await;
+        // What is in the way of a volume is often somebody else's, of which no watch says anything.
+        let period = request.shared.settings.sync_period;
+        if let Some(pause) = pauses::pause(&request.uid, period, &followed, true) {
+            request.look_again_in(pause);
+        }
+        followed?;
+        if let Some(refusal) = refusal {
+            request.attended = true;
+            return Err(refusal);
+        }
+        request.write_statuses().await?;
+        Ok(Next::Change)
     }
-    let other = request.shared.caches.dataset(&reference.namespace, &reference.name);
-    let bound = other.and_then(|other| other.status.as_ref()?.runtimes.first().cloned());
-    let runtime = bound.and_then(|bound| {
-        controller
-            .runtimes
-            .of_type(&bound.runtime_type, &bound.namespace, &bound.name)
-    });
-    let status = runtime.and_then(|runtime| serde_json::from_value(runtime.rest().get_mut("status")?.take()).ok());
-    request.refused = refusal.is_some();
-    let followed = request.follow(reference, status).await;
-    // What is in the way of a volume is often somebody else's, of which no watch says anything.
-    let period = request.shared.settings.sync_period;
-    if let Some(pause) = pauses::pause(&request.uid, period, &followed, true) {
-        request.look_again_in(pause);
-    }
-    followed?;
-    if let Some(refusal) = refusal {
-        request.attended = true;
-        return Err(refusal);
-    }
-    request.write_statuses().await?;
-    Ok(Next::Change)
+    .boxed()
 }
 
 /// Whether a plugin's registration lends its kind to Datasets that refer to others.
@@ -260,43 +265,49 @@ pub fn serves_references(plugin: &Plugin) -> bool {
 ///
 /// A runtime that is set up is attended whatever is wrong with its spec, and looked at again after
 /// the period. Where nothing can have changed unseen, that is after several.
-async fn reconcile_runtime(request: &mut Request, refusal: Option<EngineError>) -> Result<Next, EngineError> {
-    request.attended = true;
-    // What is installed says which roles there are.
-    request.installed().await?;
-    request.observe_pods().await;
-    let validated = match refusal {
-        Some(error) => Err(error),
-        None => request.validate().await,
-    };
-    let outcome = if request.is_set_up() {
-        request.refused = validated.is_err();
-        let attended = attend(request).await;
-        validated.and(attended)
-    } else {
-        validated?;
-        if !request.setup().await? {
-            request.look_again_in(UNREADY);
-            return Ok(Next::Change);
+fn reconcile_runtime(request: &mut Request, refusal: Option<EngineError>) -> BoxFuture<'_, Result<Next, EngineError>> {
+    async move {
+        request.attended = true;
+        // What is installed says which roles there are.
+        request.installed().await?;
+        request.observe_pods().await;
+        let validated = match refusal {
+            Some(error) => Err(error),
+            None => request.validate().await,
+        };
+        let outcome = if request.is_set_up() {
+            request.refused = validated.is_err();
+            let attended = attend(request).await;
+            validated.and(attended)
+        } else {
+            validated?;
+            if !request.setup().await? {
+                request.look_again_in(UNREADY);
+                return Ok(Next::Change);
+            }
+            attend(request).await
+        };
+        let period = request.shared.settings.sync_period;
+        if let Some(pause) = pauses::pause(&request.uid, period, &outcome, request.is_watched()) {
+            request.look_again_in(pause);
         }
-        attend(request).await
-    };
-    let period = request.shared.settings.sync_period;
-    if let Some(pause) = pauses::pause(&request.uid, period, &outcome, request.is_watched()) {
-        request.look_again_in(pause);
+        outcome.map(|()| Next::Change)
     }
-    outcome.map(|()| Next::Change)
+    .boxed()
 }
 
 /// What is done for a runtime that is set up, again and again. One step that fails does not keep
 /// the others from being done.
-async fn attend(request: &mut Request) -> Result<(), EngineError> {
-    let volume = request.create_volume().await;
-    request.volume_failed = volume.is_err();
-    let mut failed = FirstError::default();
-    failed.keep(request.sync().await);
-    failed.keep(volume);
-    failed.into_result()
+fn attend(request: &mut Request) -> BoxFuture<'_, Result<(), EngineError>> {
+    async move {
+        let volume = request.create_volume().await;
+        request.volume_failed = volume.is_err();
+        let mut failed = FirstError::default();
+        failed.keep(request.sync().await);
+        failed.keep(volume);
+        failed.into_result()
+    }
+    .boxed()
 }
 
 /// DeleteVolume, Shutdown, and then the Dataset and the finalizer are let go.
