@@ -123,8 +123,11 @@ async fn the_values_render_to_the_workloads_that_are_described() {
         let wanted = format!("{} demo{}", role.workload, role.suffix);
         assert!(there.contains(&wanted), "{wanted} is not among {there:?}");
     }
+    let owner =
+        json!({"apiVersion": "data.fluid.io/v1alpha1", "kind": description.kind, "name": ctx.name, "uid": "of-demo"});
     let policy = Policy {
         namespace: ctx.namespace.clone(),
+        owner: serde_json::from_value(owner).unwrap(),
         kinds: description.wants[0].scope.iter().cloned().collect(),
         powers: Powers {
             fuse: true,

@@ -139,7 +139,7 @@ impl<R: Implement> Kit<R> {
         let settings = documents.iter().filter(|document| document["kind"] == "Settings");
         let granted = settings.flat_map(|settings| texts(&settings["kinds"]));
         let owner =
-            json!({"apiVersion": "data.fluid.io/v1alpha1", "kind": R::describe().kind, "name": "demo", "uid": UID});
+            json!({"apiVersion": "data.fluid.io/v1alpha1", "kind": R::describe().kind, "name": &raw.name, "uid": UID});
         Policy {
             namespace: text("/runtimeIdentity/namespace"),
             kinds: texts(&grants["kinds"]).chain(granted).collect(),

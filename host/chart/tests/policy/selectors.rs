@@ -7,8 +7,8 @@ use super::*;
 /// A workload with this selector.
 fn selecting(version: &str, kind: &str, selector: &str) -> DynamicObject {
     object(&format!(
-        "{{apiVersion: {version}, kind: {kind}, metadata: {{name: w}}, spec: {{selector: {selector}, template: {{spec: \
-         {{containers: []}}}}}}}}"
+        "{{apiVersion: {version}, kind: {kind}, metadata: {{name: w}}, spec: {{manualSelector: true, \
+         selector: {selector}, template: {{spec: {{containers: []}}}}}}}}"
     ))
 }
 
@@ -82,6 +82,16 @@ fn a_selector_that_reaches_pods_of_others_is_refused(
             "{message}"
         );
     }
+}
+
+/// As it is in the cluster; the API server refuses others.
+#[test]
+fn the_selector_that_a_job_gets_is_not_looked_at() {
+    let job = object(
+        "{apiVersion: batch/v1, kind: Job, metadata: {name: w}, spec: {selector: {matchLabels: \
+         {batch.kubernetes.io/controller-uid: u}}, template: {spec: {containers: []}}}}",
+    );
+    granted().admit(&[job]).unwrap();
 }
 
 /// Services and what watches pods take nothing over.
