@@ -51,8 +51,8 @@ pub use plugin::quarantine::{Quarantine, Standing};
 pub use registry::Registry;
 pub use registry::definition::{Definition, DefinitionSpec, DefinitionStatus};
 pub use registry::definitions::{DefinitionError, Definitions, crd_name};
-pub use registry::loading::Loading;
-pub use registry::registrar::{Artifact, Registrar};
+pub use registry::loading::{Artifact, Loading};
+pub use registry::registrar::Registrar;
 pub use registry::settle::{Claim, ClaimedNames, LostClaim, settle};
 pub use registry::standings::Outcome;
 pub use registry::verdict::{

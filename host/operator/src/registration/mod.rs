@@ -159,9 +159,17 @@ impl Registrations {
     /// Has the changes that an event tells of judged.
     async fn take(&self, state: &mut State, pulls: &mut Pulls, loads: &mut JoinSet<Outcome>, event: Event<ConfigMap>) {
         let is_listed = matches!(event, Event::InitDone);
+        let is_first = is_listed && !state.has_listed();
         for change in state.take(event) {
             let (outcome, loading) = match change {
-                Change::Apply(map) => self.judge(pulls, *map).await,
+                Change::Apply(map) => {
+                    let name = name(&map);
+                    let judged = self.judge(pulls, *map).await;
+                    if judged.1.is_some() {
+                        state.is_loaded(&name);
+                    }
+                    judged
+                }
                 Change::Remove(name) => {
                     pulls.stop(&name);
                     self.metrics.registration(&name, None);
@@ -171,7 +179,7 @@ impl Registrations {
             self.follow(state, outcome);
             match loading {
                 // The oldest of a kind serves it, so none of the others may be loaded before it.
-                Some(loading) if is_listed => {
+                Some(loading) if is_first => {
                     let outcome = self.registrar.finish(loading).await;
                     self.follow(state, outcome);
                 }

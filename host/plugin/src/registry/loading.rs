@@ -3,9 +3,21 @@
 use k8s_openapi::api::core::v1::ConfigMap;
 use sha2::{Digest as _, Sha256};
 
-use crate::package::registration::{Registration, of_other_operator};
-use crate::registry::registrar::Artifact;
+use crate::package::registration::{Pulled, Registration, of_other_operator};
 use crate::registry::standings::{KnownRegistration, Obstacle};
+
+/// The artifact of a registration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Artifact {
+    /// It is on its way.
+    Coming,
+    /// It is not here, and the reason says whether it is asked for again.
+    Failed(String),
+    /// It does not come unless somebody changes something, and the reason says what.
+    Withheld(String),
+    /// It is here.
+    Here(Pulled),
+}
 
 /// What is still to be loaded of a ConfigMap that was judged.
 pub struct Loading {

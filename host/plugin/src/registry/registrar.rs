@@ -8,13 +8,13 @@ use tokio::sync::Mutex;
 
 use crate::engine::PluginHost;
 use crate::package::digest::Digest;
-use crate::package::registration::{Pulled, Registration, of_other_operator};
+use crate::package::registration::{Registration, of_other_operator};
 use crate::package::source::Source;
 use crate::plugin::Plugin;
 use crate::registry::Registry;
 use crate::registry::definitions::Definitions;
 use crate::registry::last_good::{Kept, LastGood};
-use crate::registry::loading::{Loading, fingerprint, registered};
+use crate::registry::loading::{Artifact, Loading, fingerprint, registered};
 use crate::registry::standings::{KnownRegistration, Obstacle, Outcome, Standings, narrowed};
 
 /// Turns ConfigMaps and CRDs into the contents of the registry, one change after the other.
@@ -27,19 +27,6 @@ pub struct Registrar {
     state: Mutex<Standings>,
     /// Held while a plugin is loaded: each has its component in memory.
     loading: Mutex<()>,
-}
-
-/// The artifact of a registration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Artifact {
-    /// It is on its way.
-    Coming,
-    /// It is not here, and the reason says whether it is asked for again.
-    Failed(String),
-    /// It does not come unless somebody changes something, and the reason says what.
-    Withheld(String),
-    /// It is here.
-    Here(Pulled),
 }
 
 impl Registrar {
@@ -126,9 +113,11 @@ impl Registrar {
             .as_ref()
             .zip(narrowed.as_ref())
             .is_some_and(|(serves, narrowed)| !Arc::ptr_eq(serves, narrowed));
-        // What is compiled is loaded in a moment, and takes the place of what serves at once.
+        // What is compiled is loaded in a moment, and takes the place of what serves at once, unless
+        // another one is loaded.
+        let is_soon = |digest| self.host.engine.cache.has(digest) && self.loading.try_lock().is_ok();
         let is_told = match &registered {
-            Ok(registration) => is_narrowed && !self.host.engine.cache.has(&registration.digest),
+            Ok(registration) => is_narrowed && !is_soon(&registration.digest),
             Err(_) => true,
         };
         let (obstacle, registration) = match registered {

@@ -72,6 +72,8 @@ pub struct Unwritten {
 pub struct State {
     entries: BTreeMap<String, Entry>,
     listing: Option<Vec<ConfigMap>>,
+    /// Whether a list was taken in.
+    has_listed: bool,
     orphans: BTreeSet<String>,
     rollouts: BTreeMap<String, String>,
     unlisted: BTreeMap<String, String>,
@@ -95,6 +97,7 @@ impl State {
                 Vec::new()
             }
             Event::InitDone => {
+                self.has_listed = true;
                 let mut listed = self.listing.take().unwrap_or_default();
                 listed.sort_by_cached_key(|map| {
                     (!has_served(map), map.creation_timestamp().map(|time| time.0), name(map))
@@ -115,6 +118,11 @@ impl State {
             Event::Apply(map) => vec![self.apply(map)],
             Event::Delete(map) => vec![self.remove(name(&map))],
         }
+    }
+
+    /// Whether all ConfigMaps were listed once.
+    pub fn has_listed(&self) -> bool {
+        self.has_listed
     }
 
     fn apply(&mut self, map: ConfigMap) -> Change {
@@ -148,6 +156,14 @@ impl State {
     fn remove(&mut self, name: String) -> Change {
         self.entries.remove(&name);
         Change::Remove(name)
+    }
+
+    /// What a ConfigMap offers is loaded, and what was said of it before is not repeated meanwhile.
+    pub fn is_loaded(&mut self, name: &str) {
+        if let Some(entry) = self.entries.get_mut(name) {
+            entry.verdict = None;
+            entry.held = None;
+        }
     }
 
     /// A verdict was reached.
