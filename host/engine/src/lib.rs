@@ -53,11 +53,11 @@ pub use wasser_chart::{FIELD_MANAGER, OrGone, is_conflict, is_not_found, is_outa
 pub use wasser_share::{FairPlaces, Place};
 pub use watched::cluster_objects::{self, ClusterObjects};
 pub use watched::helm_records::{self, Records};
-pub use watched::host_ports::Runtimes;
 pub use watched::namesake;
 pub use watched::pods::{Changed, PodIndex};
 pub use watched::readable::{Readable, Unreadable};
 pub use watched::runtime_object::RuntimeObject;
+pub use watched::runtimes::Runtimes;
 pub use watched::trouble::Trouble;
 pub use watched::volumes::slim_volume;
 pub use watched::workload::{Workload, WorkloadKind};

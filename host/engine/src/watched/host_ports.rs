@@ -23,13 +23,6 @@ pub struct PortInUse {
     pub port: u16,
 }
 
-/// The runtimes that are watched.
-pub trait Runtimes: Send + Sync {
-    /// Whether the owner that an object of this namespace names is a runtime that there is; `None` if
-    /// those of its kind are not listed.
-    fn is_there(&self, namespace: &str, owner: &OwnerReference) -> Option<bool>;
-}
-
 impl Caches {
     /// The ports of all workloads that belong to the runtime of some Dataset, without those of which
     /// it is known that the runtime with this UID has them.
@@ -63,7 +56,7 @@ impl Caches {
     }
 
     /// Whether this is the runtime of some Dataset. Of a kind that nobody serves, which may be Fluid's,
-    /// it is the one that the Dataset is bound to.
+    /// it is the one that the Dataset is bound to, or any while the operator starts.
     fn is_runtime(&self, namespace: &str, owner: &OwnerReference) -> bool {
         let Some(dataset) = self.dataset(namespace, &owner.name) else {
             return false;
@@ -72,7 +65,9 @@ impl Caches {
             let mut bound = dataset.status.iter().flat_map(|status| &status.runtimes);
             bound.any(|bound| is_of_type(&owner.kind, &bound.runtime_type))
         };
-        self.runtimes.is_there(namespace, owner).unwrap_or_else(is_bound)
+        self.runtimes
+            .is_there(namespace, owner)
+            .unwrap_or_else(|| is_bound() || self.runtimes.is_starting())
     }
 
     /// The ports of the workloads with these names, as far as they belong to this runtime.

@@ -11,6 +11,7 @@ pub mod namesake;
 pub mod pods;
 pub mod readable;
 pub mod runtime_object;
+pub mod runtimes;
 pub mod trouble;
 pub mod volumes;
 pub mod workload;
@@ -30,9 +31,9 @@ use wasser_chart::{Driver, RecordPlace};
 use crate::objects::owner::Owner;
 use crate::watched::cluster_objects::ClusterObjects;
 use crate::watched::helm_records::Records;
-use crate::watched::host_ports::Runtimes;
 use crate::watched::pods::{PodIndex, PodInfo};
 use crate::watched::readable::Unreadable;
+use crate::watched::runtimes::Runtimes;
 use crate::watched::workload::Workload;
 use crate::watched::workload_facts::WorkloadFacts;
 

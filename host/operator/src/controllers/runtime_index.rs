@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::ResourceExt;
@@ -17,12 +18,25 @@ use wasser_engine::{RuntimeObject, Runtimes};
 use crate::context::ServedKind;
 use crate::unlisted::Reasons;
 
+/// How long kinds may take to be listed after the start: those that compile are among them.
+const STARTING: Duration = Duration::from_secs(300);
+
 /// The runtimes of every kind that a plugin is registered for.
-#[derive(Default)]
 pub struct RuntimeIndex {
+    began: Instant,
     stores: RwLock<BTreeMap<String, (ApiResource, Store<RuntimeObject>)>>,
     /// The kinds whose first list is complete.
     listed: watch::Sender<BTreeSet<String>>,
+}
+
+impl Default for RuntimeIndex {
+    fn default() -> Self {
+        Self {
+            began: Instant::now(),
+            stores: RwLock::default(),
+            listed: watch::Sender::default(),
+        }
+    }
 }
 
 impl RuntimeIndex {
@@ -156,6 +170,10 @@ impl Runtimes for RuntimeIndex {
         let (resource, store) = stores.get(&owner.kind)?;
         let runtime = store.get(&ObjectRef::new_with(&owner.name, resource.clone()).within(namespace));
         Some(runtime.is_some_and(|runtime| runtime.metadata.uid.as_deref() == Some(owner.uid.as_str())))
+    }
+
+    fn is_starting(&self) -> bool {
+        self.began.elapsed() < STARTING
     }
 }
 
