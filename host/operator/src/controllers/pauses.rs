@@ -59,6 +59,11 @@ impl Failures {
 
     /// When to try again after a failure.
     pub(super) fn pause(&self, uid: &str, retry: Retry) -> Next {
+        if retry != Retry::Conflict
+            && let Some(count) = self.0.lock().get_mut(uid)
+        {
+            count.conflicts = 0;
+        }
         match retry {
             Retry::AwaitChange => Next::Change,
             Retry::After(pause) => Next::After(pause),
@@ -100,6 +105,16 @@ mod tests {
             method: "desired",
             message: "down".to_owned(),
         }
+    }
+
+    #[test]
+    fn only_conflicts_in_a_row_make_their_pauses_longer() {
+        let failures = Failures::default();
+        for _ in 0..8 {
+            failures.pause("a", Retry::Conflict);
+        }
+        failures.pause("a", Retry::After(Duration::from_secs(1)));
+        assert_eq!(failures.pause("a", Retry::Conflict), Next::After(CONFLICTS.first));
     }
 
     #[test]
