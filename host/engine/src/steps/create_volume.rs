@@ -142,27 +142,27 @@ impl Request {
         let (caches, namespace, name) = (&self.shared.caches, &self.identity.namespace, &self.identity.name);
         let volumes = Api::<PersistentVolume>::all(self.shared.client.clone());
         let known = own(caches.volume(&self.identity.volume()), &self.identity)?;
-        let bound = caches.claim(namespace, name);
+        let claims = Api::<PersistentVolumeClaim>::namespaced(self.shared.client.clone(), namespace);
+        let mut bound = caches.claim(namespace, name).and_then(|claim| claim.uid());
+        let had_volume = self.dataset.as_deref().is_some_and(|dataset| self.was_bound(dataset));
+        if bound.is_none() && (known.is_some() || had_volume) {
+            // The watch may miss a claim, and Kubernetes takes one for lost whose volume does not name its
+            // UID any more.
+            bound = self.keep_claim(&claims, name).await?;
+        }
         if known.is_none() {
             // A claim that has lost its volume takes another one only if that names the claim's
             // UID.
-            let reference = volume.spec.as_mut().and_then(|spec| spec.claim_ref.as_mut());
-            if let (Some(reference), Some(bound)) = (reference, &bound) {
-                reference.uid.clone_from(&bound.metadata.uid);
+            if let Some(reference) = volume.spec.as_mut().and_then(|spec| spec.claim_ref.as_mut()) {
+                reference.uid.clone_from(&bound);
             }
             self.create_persistent_volume(&volumes, volume).await?;
         }
         if bound.is_none() {
-            let api = Api::<PersistentVolumeClaim>::namespaced(self.shared.client.clone(), namespace);
             if let Some(known) = known {
-                // The watch may miss a claim, and Kubernetes takes one for lost whose volume does not name its
-                // UID any more.
-                if self.keep_claim(&api, name).await? {
-                    return Ok(());
-                }
                 free(&volumes, &known).await?;
             }
-            self.create_claim(&api, claim).await?;
+            self.create_claim(&claims, claim).await?;
         }
         Ok(())
     }
@@ -205,18 +205,21 @@ impl Request {
         }
     }
 
-    /// Labels a claim that no watch shows. It must be ours; somebody else's is not touched. Returns whether
-    /// there is one.
-    async fn keep_claim(&self, api: &Api<PersistentVolumeClaim>, name: &str) -> Result<bool, EngineError> {
+    /// Labels a claim that no watch shows. It must be ours; somebody else's is not touched. Returns its UID,
+    /// if there is one.
+    async fn keep_claim(&self, api: &Api<PersistentVolumeClaim>, name: &str) -> Result<Option<String>, EngineError> {
         let found = api.get_metadata_opt(name).await;
         let attempt = format!("reading PersistentVolumeClaim {name}");
         match found.map_err(EngineError::kube(attempt))? {
-            Some(found) if is_ours(&found) => self.label_volume(api, &found).await.map(|()| true),
+            Some(found) if is_ours(&found) => {
+                self.label_volume(api, &found).await?;
+                Ok(found.uid())
+            }
             Some(_) => Err(EngineError::InvalidSpec {
                 field: format!("PersistentVolumeClaim {name}"),
                 message: "it exists and Wasser did not create it; delete it or rename the Dataset".to_owned(),
             }),
-            None => Ok(false),
+            None => Ok(None),
         }
     }
 
