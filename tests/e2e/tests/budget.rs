@@ -56,6 +56,8 @@ const DELETING: &[(&str, u64)] = &[
     // The finalizers.
     ("patch datasets", 1),
     ("patch juicefsruntimes", 1),
+    // Without containers no command runs, and it is looked up whether that is the API server's fault.
+    ("get juicefsruntimes", 1),
     // Without containers there is no cache to clean, which is said once; and that the runtime is
     // gone.
     ("create events", 2),

@@ -324,6 +324,8 @@ async fn two_runtimes_that_want_one_name_get_one_owner() {
             .unwrap();
         let mut rival = scene.policy.clone();
         (rival.owner.name, rival.owner.uid) = ("other-runtime".to_owned(), uid);
+        // Its workload selects what the chart says.
+        rival.labels.insert("example.org/of".to_owned(), "runtime".to_owned());
         let (mut meta, rendered) = scene.render(&json!({}), false).await;
         meta.name = "other".to_owned();
         let values = json!({});

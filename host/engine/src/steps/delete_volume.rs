@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, Preconditions};
-use kube::{Api, ResourceExt};
+use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
 use wasser_api::labels;
 
@@ -61,7 +61,7 @@ impl Request {
         };
         let holder = match &claim.deletion_timestamp {
             None => {
-                delete(&claims, name, claim.uid.clone(), KIND).await?;
+                self.delete_one(&claims, name, claim.uid.clone(), KIND).await?;
                 Holder::unknown(self.shared.settings.patience * LONG)
             }
             Some(_) => self.release_protection(&claims, &claim).await?,
@@ -97,8 +97,9 @@ impl Request {
             self.shared.remember_gone(&self.uid, KIND);
             return Ok(());
         };
-        if found.metadata.deletion_timestamp.is_none() {
-            delete(&volumes, name, found.uid(), KIND).await?;
+        // The watch may be late with the deletion.
+        if found.metadata.deletion_timestamp.is_none() && !self.shared.own_writes.is_stale(&*found) {
+            self.delete_one(&volumes, name, found.uid(), KIND).await?;
         }
         Err(gone_later(
             KIND,
@@ -142,6 +143,24 @@ impl Request {
             .await;
         patched.or_gone().map_err(EngineError::kube(attempt))?;
         Ok(held(TOLD))
+    }
+
+    /// Deletes an object, and no other one that has its name meanwhile.
+    async fn delete_one<K>(&self, api: &Api<K>, name: &str, uid: Option<String>, kind: &str) -> Result<(), EngineError>
+    where
+        K: Resource + Clone + serde::de::DeserializeOwned + std::fmt::Debug,
+    {
+        let only = Preconditions {
+            uid,
+            resource_version: None,
+        };
+        let deleted = api.delete(name, &DeleteParams::default().preconditions(only)).await;
+        let deleted = deleted.or_gone();
+        let deleted = deleted.map_err(EngineError::kube(format!("deleting {kind} {name}")))?;
+        if let Some(leaving) = deleted.and_then(|deleted| deleted.left()) {
+            self.shared.own_writes.wrote(&leaving);
+        }
+        Ok(())
     }
 }
 
@@ -198,20 +217,4 @@ fn gone_later(kind: &str, name: &str, holder: Holder) -> EngineError {
         after: holder.after,
         message,
     }
-}
-
-/// Deletes an object, and no other one that has its name meanwhile.
-async fn delete<K>(api: &Api<K>, name: &str, uid: Option<String>, kind: &str) -> Result<(), EngineError>
-where
-    K: Clone + serde::de::DeserializeOwned + std::fmt::Debug,
-{
-    let only = Preconditions {
-        uid,
-        resource_version: None,
-    };
-    let deleted = api.delete(name, &DeleteParams::default().preconditions(only)).await;
-    deleted
-        .or_gone()
-        .map(drop)
-        .map_err(EngineError::kube(format!("deleting {kind} {name}")))
 }
