@@ -52,13 +52,13 @@ impl Store {
                 "is none of MEM, SSD, HDD",
             ));
         }
-        let directories = directories(level)?;
+        let written = directories(level)?;
         Ok(Store {
-            quota: quota(level, directories.len())?,
+            quota: quota(level, written.len())?,
             volume: volume(level)?,
             free_space_ratio: ratio(level)?,
             in_memory: level.medium == "MEM",
-            directories,
+            directories: once(written),
         })
     }
 
@@ -100,16 +100,21 @@ fn directories(level: &Level) -> Result<Vec<String>> {
     let field = format!("{LEVEL}.path");
     shell::check_text(&field, &level.path)?;
     let directories: Vec<String> = split(&level.path).map(str::to_string).collect();
-    for (at, directory) in directories.iter().enumerate() {
+    for directory in &directories {
         check_directory(&field, directory)?;
-        if directories.iter().take(at).any(|earlier| same(earlier, directory)) {
-            return Err(Error::invalid(
-                field,
-                format!("has `{directory}` twice; name each directory once"),
-            ));
-        }
     }
     Ok(directories)
+}
+
+/// Returns the directories as they are written first.
+fn once(written: Vec<String>) -> Vec<String> {
+    let mut directories: Vec<String> = Vec::new();
+    for directory in written {
+        if !directories.iter().any(|earlier| same(earlier, &directory)) {
+            directories.push(directory);
+        }
+    }
+    directories
 }
 
 /// Returns the directories of a list as JuiceFS reads it, separated by colons.

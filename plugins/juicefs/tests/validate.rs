@@ -89,7 +89,6 @@ fn a_dataset_that_cannot_work(#[case] dataset: Value, #[case] field: &str, #[cas
 #[case::semicolon(json!({"mediumtype": "SSD", "path": "/a;/b"}), "path", "separate directories by colons")]
 #[case::space(json!({"mediumtype": "MEM", "path": "/dev/shm /b"}), "path", "separate directories by colons")]
 #[case::pattern(json!({"mediumtype": "SSD", "path": "/disks/*"}), "path", "write out each directory")]
-#[case::twice(json!({"mediumtype": "SSD", "path": "/a:/b:/a/"}), "path", "name each directory once")]
 #[case::quota(json!({"mediumtype": "SSD", "path": "/a", "quota": "10GiB"}), "quota", "write for instance `100Gi`")]
 #[case::negative(json!({"mediumtype": "SSD", "path": "/a", "quota": "-1Gi"}), "quota", "not a quantity")]
 #[case::fewer_quotas(json!({"mediumtype": "SSD", "path": "/a:/b", "quotaList": "1Gi"}), "quotaList",
@@ -234,12 +233,14 @@ fn what_was_not_said_to_be_made_is_not_made() {
     }
 }
 
-#[test]
-fn a_cache_directory_is_named_and_mounted_once() {
+#[rstest]
+#[case::option(json!({}), json!({"cache-dir": "/data/cache/:/data/cache"}))]
+#[case::tiered_store(json!({"levels": [{"mediumtype": "SSD", "path": "/data/cache/:/data/cache", "quota": "1Gi"}]}), json!({}))]
+fn a_cache_directory_is_named_and_mounted_once(#[case] store: Value, #[case] options: Value) {
     let runtime = json!({
+        "tieredstore": store,
         "volumes": [{"name": "mine", "hostPath": {"path": "/mine"}}],
-        "worker": {"options": {"cache-dir": "/data/cache/:/data/cache"}, "volumeMounts": [{"name": "mine",
-            "mountPath": "/data/cache"}]},
+        "worker": {"options": options, "volumeMounts": [{"name": "mine", "mountPath": "/data/cache"}]},
     });
     let values = support::values(&support::pair(json!({}), json!({}), runtime)).unwrap();
     let command = values["worker"]["command"].as_str().unwrap();
