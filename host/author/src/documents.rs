@@ -8,7 +8,7 @@ use serde_json::Value;
 pub fn objects(text: &str) -> Result<Vec<Value>> {
     let mut objects = Vec::new();
     for (index, document) in yaml_serde::Deserializer::from_str(text).enumerate() {
-        let value = Value::deserialize(document).with_context(|| format!("document {} is not YAML", index + 1))?;
+        let value = merged(document).with_context(|| format!("document {} is not YAML", index + 1))?;
         match value {
             Value::Null => {}
             Value::Object(mut list) if list.get("kind").and_then(Value::as_str) == Some("List") => {
@@ -22,6 +22,13 @@ pub fn objects(text: &str) -> Result<Vec<Value>> {
         }
     }
     Ok(objects)
+}
+
+/// Reads a document with its merge keys (`<<`), as kubectl does.
+fn merged(document: yaml_serde::Deserializer<'_>) -> Result<Value> {
+    let mut value = yaml_serde::Value::deserialize(document)?;
+    value.apply_merge()?;
+    Ok(serde_json::to_value(value)?)
 }
 
 #[cfg(test)]
@@ -45,5 +52,14 @@ mod tests {
                 .contains("no Kubernetes object")
         );
         assert!(format!("{:#}", objects("kind: [").unwrap_err()).contains("document 1 is not YAML"));
+    }
+
+    #[test]
+    fn merge_keys_are_followed() {
+        let found = objects("spec:\n  worker: &w {a: 1, b: 2}\n  fuse: {<<: *w, b: 3}\n").unwrap();
+        assert_eq!(
+            found,
+            [serde_json::json!({"spec": {"worker": {"a": 1, "b": 2}, "fuse": {"a": 1, "b": 3}}})]
+        );
     }
 }
