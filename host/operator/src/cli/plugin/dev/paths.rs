@@ -8,7 +8,7 @@ use wasser_pack::editors::is_editors_file;
 const WRITTEN: [&str; 2] = ["node_modules", "__pycache__"];
 /// Directories of the project that are not part of its package. A module may have their names deeper
 /// below.
-const ELSEWHERE: [&str; 3] = ["target", "build", "scenarios"];
+const ELSEWHERE: [&str; 5] = ["target", "build", "scenarios", "tests", "test"];
 /// The hidden names that are part of a build.
 const SETTINGS: [&str; 2] = [".cargo", ".helmignore"];
 /// How the names of tests end, and of what an interpreter writes.
@@ -56,6 +56,8 @@ mod tests {
     #[case("src/lib.rs")]
     #[case("src/target/mod.rs")]
     #[case("src/build/mod.rs")]
+    #[case("src/tests/mod.rs")]
+    #[case("src/tests.rs")]
     #[case("build.rs")]
     #[case("Cargo.toml")]
     #[case("Cargo.lock")]
@@ -95,6 +97,10 @@ mod tests {
     #[case("demo.yaml")]
     #[case("README.md")]
     #[case("test_app.py")]
+    #[case("tests")]
+    #[case("tests/common/mod.rs")]
+    #[case("tests/conftest.py")]
+    #[case("test/helpers.js")]
     #[case("app.test.js")]
     #[case("src/.lib.rs.swp")]
     #[case("src/lib.rs~")]
