@@ -42,10 +42,9 @@ impl Sdk {
     /// It is neither.
     pub fn parse(text: &str) -> Result<Self> {
         if text.contains("://") || text.starts_with("git@") {
-            let tag = format!("v{}", env!("CARGO_PKG_VERSION"));
             return Ok(Self::Git {
                 url: text.to_owned(),
-                tag,
+                tag: tag(),
             });
         }
         let path = fs::canonicalize(text).with_context(|| format!("looking for the SDK in {text}"))?;
@@ -66,6 +65,11 @@ impl Sdk {
             Self::Git { url, tag } => format!("git = {url:?}, tag = {tag:?}"),
         }
     }
+}
+
+/// Returns the tag of this version of Wasser in its repository.
+fn tag() -> String {
+    format!("v{}", env!("CARGO_PKG_VERSION"))
 }
 
 /// The language of a plugin.
@@ -138,7 +142,7 @@ pub fn create(parent: &Path, name: &str, language: &Language) -> Result<PathBuf>
         "{} exists; choose another name, or remove it",
         directory.display()
     );
-    let names = Names::new(name, language.sdk());
+    let names = Names::new(name, language.sdk(), tag());
     let named = language
         .templates()
         .map(|(path, template)| (path.to_owned(), names.replace(template)));
@@ -189,6 +193,9 @@ mod tests {
         for (path, text) in language.verbatim() {
             assert_eq!(fs::read_to_string(directory.join(path)).unwrap(), text);
         }
+        let ci = fs::read_to_string(directory.join(".github/workflows/ci.yaml")).unwrap();
+        let installs = format!("--git ${{{{ vars.WASSER }}}} --tag {} wasser\n", tag());
+        assert!(ci.contains(&installs), "{ci}");
         let crd = fs::read_to_string(directory.join("crd.yaml")).unwrap();
         assert!(crd.contains("name: mycacheruntimes.data.fluid.io"), "{crd}");
         let again = create(parent.path(), "my-cache", &language).unwrap_err().to_string();

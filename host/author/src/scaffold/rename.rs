@@ -1,17 +1,19 @@
 //! The texts of the templates, with the name of another runtime.
 
 /// The words of the templates, and what stands for each.
-pub struct Names([(&'static str, String); 4]);
+pub struct Names([(&'static str, String); 5]);
 
 impl Names {
-    /// Returns the words for a plugin of this name, whose SDK is found there.
-    pub fn new(name: &str, sdk: String) -> Self {
+    /// Returns the words for a plugin of this name, whose SDK is found there, and which is for Wasser at
+    /// this tag.
+    pub fn new(name: &str, sdk: String, tag: String) -> Self {
         let camel = camel(name);
         Self([
             ("exampleruntime", format!("{}runtime", camel.to_lowercase())),
             ("Example", camel),
             ("example", name.to_owned()),
             ("WASSER_SDK", sdk),
+            ("WASSER_TAG", tag),
         ])
     }
 
@@ -55,10 +57,14 @@ mod tests {
 
     #[test]
     fn no_word_is_replaced_twice() {
-        let names = Names::new("my-example", "path = \"/example/WASSER_SDK\"".to_owned());
+        let names = Names::new(
+            "my-example",
+            "path = \"/example/WASSER_SDK\"".to_owned(),
+            "v1.2.3".to_owned(),
+        );
         assert_eq!(
-            names.replace("ExampleRuntime exampleruntimes example-worker {WASSER_SDK}; others"),
-            "MyExampleRuntime myexampleruntimes my-example-worker {path = \"/example/WASSER_SDK\"}; others"
+            names.replace("ExampleRuntime exampleruntimes example-worker {WASSER_SDK} WASSER_TAG; others"),
+            "MyExampleRuntime myexampleruntimes my-example-worker {path = \"/example/WASSER_SDK\"} v1.2.3; others"
         );
     }
 }
