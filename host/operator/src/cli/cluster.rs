@@ -6,6 +6,8 @@ use anyhow::{Context as _, Result};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
+use super::shell::word;
+
 /// Which cluster, and as whom.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct ClusterArgs {
@@ -55,11 +57,29 @@ impl ClusterArgs {
     pub fn repeated(&self) -> String {
         let mut text = String::new();
         if let Some(path) = &self.kubeconfig {
-            text.push_str(&format!(" --kubeconfig {}", path.display()));
+            text.push_str(&format!(" --kubeconfig {}", word(&path.display().to_string())));
         }
         if let Some(context) = &self.context {
-            text.push_str(&format!(" --context {context}"));
+            text.push_str(&format!(" --context {}", word(context)));
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cluster_is_named_again_as_a_shell_reads_it() {
+        assert_eq!(ClusterArgs::default().repeated(), "");
+        let named = ClusterArgs {
+            kubeconfig: Some("/home/me/My Clusters/a.yaml".into()),
+            context: Some("staging".to_owned()),
+        };
+        assert_eq!(
+            named.repeated(),
+            " --kubeconfig '/home/me/My Clusters/a.yaml' --context staging"
+        );
     }
 }

@@ -14,6 +14,7 @@ mod precompile;
 mod records;
 mod render;
 mod run;
+mod shell;
 mod signals;
 mod webhook;
 

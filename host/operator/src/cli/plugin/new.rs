@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use wasser_author::{Sdk, create};
 
+use crate::cli::shell::word;
+
 /// What to write.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -51,10 +53,11 @@ impl Args {
             ),
             Language::JavaScript => ("npm install\n  npm test", "oci.tar"),
         };
+        let directory = directory.strip_prefix(".").unwrap_or(&directory).display().to_string();
         crate::cli::print(&format!(
-            "{0} is a plugin. Next:\n  cd {0}\n  {first}\n  wasser plugin test\n  wasser plugin check \
-             target/plugin/{1}.{package} -f demo.yaml\n",
-            directory.strip_prefix(".").unwrap_or(&directory).display(),
+            "{directory} is a plugin. Next:\n  cd {}\n  {first}\n  wasser plugin test\n  wasser plugin check \
+             target/plugin/{}.{package} -f demo.yaml\n",
+            word(&directory),
             self.name
         ))?;
         Ok(ExitCode::SUCCESS)
