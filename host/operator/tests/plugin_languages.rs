@@ -124,8 +124,17 @@ fn a_project_whose_sdk_is_of_another_version_is_named_and_updated() {
     assert!(!told(&["pack", "my-cache"]).contains("of this version"));
 
     fs::write(directory.path().join("my-cache/wasser/host.py"), "old").unwrap();
-    let says = "wasser/host.py is not that of this version of wasser, nor are 0 other files";
-    assert!(told(&["pack", "my-cache"]).starts_with(says));
+    let says = "wasser/host.py is not that of this version of wasser, nor are 0 other files of `wasser` and `wit`; if it \
+                should be: wasser plugin update my-cache\n";
+    for command in [
+        &["pack", "my-cache"][..],
+        &["test", "my-cache"],
+        &["push", "my-cache", "registry.example.org/me/my-cache:1"],
+        &["dev", "my-cache"],
+    ] {
+        let told = told(command);
+        assert!(told.starts_with(says), "{command:?}: {told}");
+    }
     assert_eq!(told(&["update", "my-cache"]), "wasser/host.py\n");
     assert!(!told(&["pack", "my-cache"]).contains("of this version"));
 }

@@ -21,7 +21,7 @@ impl Args {
     /// Writes the package, and prints its files and the digest of the artifact.
     pub fn run(&self) -> Result<ExitCode> {
         let project = Project::open(&self.directory)?;
-        super::update::warn(&project);
+        super::update::warn(&project, &self.directory);
         let packed = project.pack(self.module.as_deref())?;
         if !packed.left_out.is_empty() {
             let paths: Vec<String> = packed.left_out.iter().map(|path| path.display().to_string()).collect();

@@ -9,7 +9,7 @@ use wasser_oci::Reference;
 use wasser_pack::oci::artifact::Artifact;
 use wasser_pack::oci::layout;
 
-use super::registry;
+use super::{registry, update};
 
 /// What to push.
 #[derive(Debug, clap::Args)]
@@ -38,7 +38,9 @@ impl Args {
 /// Returns the artifact that is meant.
 fn artifact(what: &Path) -> Result<Artifact> {
     if what.is_dir() && !what.join("index.json").is_file() {
-        return layout::read(&Project::open(what)?.pack(None)?.artifact);
+        let project = Project::open(what)?;
+        update::warn(&project, what);
+        return layout::read(&project.pack(None)?.artifact);
     }
     if what.extension().is_some_and(|end| end == "yaml" || end == "wasm") {
         bail!(

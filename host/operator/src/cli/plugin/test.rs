@@ -38,7 +38,7 @@ impl Args {
             Some(package) => (package.clone(), self.directory.join("scenarios")),
             None => {
                 let project = Project::open(&self.directory)?;
-                super::update::warn(&project);
+                super::update::warn(&project, &self.directory);
                 (
                     project.pack(self.module.as_deref())?.file().to_owned(),
                     project.scenarios(),

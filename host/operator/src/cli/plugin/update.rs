@@ -1,10 +1,12 @@
 //! `wasser plugin update`: the SDK and the WIT of a project.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
 use wasser_author::Project;
+
+use crate::cli::shell::word;
 
 /// What to update.
 #[derive(Debug, clap::Args)]
@@ -25,15 +27,17 @@ impl Args {
     }
 }
 
-/// Says on standard error that a project has another SDK or other interfaces than this version.
-pub fn warn(project: &Project) {
+/// Says on standard error that the project in a directory has another SDK or other interfaces than this
+/// version.
+pub fn warn(project: &Project, directory: &Path) {
     let stale = project.stale();
     if let Some(first) = stale.first() {
         eprintln!(
             "{} is not that of this version of wasser, nor are {} other files of `wasser` and `wit`; if it should be: \
-             wasser plugin update",
+             wasser plugin update {}",
             first.display(),
-            stale.len() - 1
+            stale.len() - 1,
+            word(&directory.display().to_string())
         );
     }
 }

@@ -28,6 +28,7 @@ use super::installed::consent::Consent;
 use super::installed::desk::PlaceArgs;
 use super::installed::terms::TermsArgs;
 use crate::cli::data::screen::Screen;
+use crate::cli::plugin::update;
 use crate::cli::signals::on_signal;
 use session::{Bench, Build, Push, Session};
 
@@ -62,6 +63,7 @@ impl Args {
     /// Builds and registers until Ctrl-C, or once.
     pub async fn run(&self) -> Result<ExitCode> {
         let project = Project::open(&self.directory)?;
+        update::warn(&project, &self.directory);
         let directory = fs::canonicalize(&self.directory)?.display().to_string();
         ensure!(
             self.push.is_some() || !project.is_large(),
