@@ -40,7 +40,8 @@ impl Consent {
         if is_given {
             return Self::Given;
         }
-        if io::stdin().is_terminal() && io::stderr().is_terminal() {
+        // What is agreed to is shown on standard output, and asked for on standard error.
+        if io::stdin().is_terminal() && io::stdout().is_terminal() && io::stderr().is_terminal() {
             return Self::Asked(Box::new(ask));
         }
         Self::Absent

@@ -39,8 +39,8 @@ pub enum ChangeError {
     Grant(#[from] GrantError),
     /// Nobody can be asked.
     #[error(
-        "{what} needs consent, and there is no terminal to ask on; give `--yes` for all that is asked for, or name \
-         with `--grant` what the plugin may do"
+        "{what} needs consent, and there is no terminal to show it and to ask on; give `--yes` for all that is asked \
+         for, or name with `--grant` what the plugin may do"
     )]
     NoConsent {
         /// What needs it.
