@@ -25,7 +25,8 @@ fn runtime(counter: &Counter, name: &str) {
 
 #[tokio::test]
 async fn a_plugin_with_runtimes_stays_and_names_them() {
-    let (counter, _operator) = Counter::open().await;
+    let (mut counter, _operator) = Counter::open().await;
+    counter.desk.repeated = " --context staging".to_owned();
     counter.installed().await;
     let names: Vec<String> = (0..6).map(|at| format!("r{at}")).collect();
     names.iter().for_each(|name| runtime(&counter, name));
@@ -33,7 +34,8 @@ async fn a_plugin_with_runtimes_stays_and_names_them() {
     assert!(
         refused.contains(
             "serves 6 DemoRuntimes, which nobody would look after: default/r0, default/r1, default/r2, default/r3, \
-             default/r4, …; delete them first, with their Datasets: kubectl delete demoruntimes.data.fluid.io"
+             default/r4, …; delete them first, with their Datasets: kubectl delete demoruntimes.data.fluid.io -n \
+             NAMESPACE NAME --context staging"
         ),
         "{refused}"
     );

@@ -97,7 +97,12 @@ pub async fn apply(desk: &Desk, planned: &[Planned], kind: &str, limit: Duration
             Ok(Err(error)) => return Err(unwatched(&error, format!("waiting for the CRD {name}"))),
             Err(_) => {
                 let seconds = limit.as_secs();
-                return Err(ChangeError::NotEstablished { crd: name, seconds });
+                let look = desk.kubectl(&format!("describe crd {name}"));
+                return Err(ChangeError::NotEstablished {
+                    crd: name,
+                    seconds,
+                    look,
+                });
             }
         }
     }
@@ -154,6 +159,7 @@ async fn gone(desk: &Desk, crd: &CustomResourceDefinition, limit: Duration) -> R
         Ok(Err(error)) => Err(unwatched(&error, format!("waiting until the CRD {name} is gone"))),
         Err(_) => Err(ChangeError::NotGone {
             seconds: limit.as_secs(),
+            look: desk.kubectl(&format!("get crd {name} -o yaml")),
             crd: name,
         }),
     }

@@ -58,6 +58,11 @@ impl Desk {
         format!("wasser plugin {words} -n {}{}", self.namespace, self.repeated)
     }
 
+    /// Returns a command of kubectl on the same cluster, to be copied.
+    pub fn kubectl(&self, words: &str) -> String {
+        format!("kubectl {words}{}", self.repeated)
+    }
+
     /// Returns the ConfigMaps of the namespace.
     pub fn maps(&self) -> Api<ConfigMap> {
         Api::namespaced(self.client.clone(), &self.namespace)

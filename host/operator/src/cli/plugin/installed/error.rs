@@ -161,17 +161,17 @@ pub enum ChangeError {
     /// Runtimes would be left alone.
     #[error(
         "{name} serves {runtimes}, which nobody would look after: {some}; delete them first, with their \
-         Datasets: kubectl delete {resource} -n NAMESPACE NAME"
+         Datasets: {delete}"
     )]
     RuntimesAlive {
         /// The name of the registration.
         name: String,
         /// How many of which kind there are.
         runtimes: String,
-        /// Their resource with its group.
-        resource: String,
         /// The first few.
         some: String,
+        /// The command that deletes one.
+        delete: String,
     },
     /// Objects would be deleted with their CRD.
     #[error("the CRD {crd} has {count} objects, which would go with it: {some}; delete them first, or leave out --crd")]
@@ -184,23 +184,27 @@ pub enum ChangeError {
         some: String,
     },
     /// The API server does not serve a CRD.
-    #[error("the CRD {crd} is not served {seconds} s after it was applied; see `kubectl describe crd {crd}`")]
+    #[error("the CRD {crd} is not served {seconds} s after it was applied; see `{look}`")]
     NotEstablished {
         /// The CRD.
         crd: String,
         /// How long that was waited for.
         seconds: u64,
+        /// The command that shows it.
+        look: String,
     },
     /// A CRD is still there.
     #[error(
         "the CRD {crd} is still there {seconds} s after it was deleted, and what is applied meanwhile would go with it; \
-         see its finalizers: `kubectl get crd {crd} -o yaml`"
+         see its finalizers: `{look}`"
     )]
     NotGone {
         /// The CRD.
         crd: String,
         /// How long that was waited for.
         seconds: u64,
+        /// The command that shows it.
+        look: String,
     },
     /// Nobody knows whose runtimes would be left alone.
     #[error(

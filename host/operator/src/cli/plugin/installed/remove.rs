@@ -112,8 +112,8 @@ async fn check_runtimes(desk: &Desk, name: &str, kind: &str) -> Result<(), Chang
         Some((resource, alive)) if !alive.is_none() => Err(ChangeError::RuntimesAlive {
             name: name.to_owned(),
             runtimes: format!("{} {kind}s", alive.count()),
-            resource: runtimes::qualified(&resource),
             some: alive.some(),
+            delete: desk.kubectl(&format!("delete {} -n NAMESPACE NAME", runtimes::qualified(&resource))),
         }),
         _ => Ok(()),
     }
