@@ -78,6 +78,16 @@ impl Project {
         self.directory.join("scenarios")
     }
 
+    /// Returns the file into which `pack` writes the artifact.
+    pub fn artifact(&self) -> PathBuf {
+        self.out().join(format!("{}.oci.tar", self.name))
+    }
+
+    /// Returns the directory of the package.
+    fn out(&self) -> PathBuf {
+        self.directory.join("target/plugin")
+    }
+
     /// Returns whether its component holds an interpreter, so that no ConfigMap takes it.
     pub fn is_large(&self) -> bool {
         build::has_interpreter(&self.directory)
@@ -98,13 +108,10 @@ impl Project {
         let chart = self.directory.join("chart");
         let packed = wasser_pack::pack(&self.name, &code, &crds, &chart, &self.directory, "wasser plugin pack")
             .with_context(|| format!("packing {}", self.directory.display()))?;
-        let out = self.directory.join("target/plugin");
+        let out = self.out();
         fs::create_dir_all(&out).with_context(|| format!("creating {}", out.display()))?;
         let file = |name: String| out.join(name);
-        let (config_map, artifact) = (
-            file(format!("{}.yaml", self.name)),
-            file(format!("{}.oci.tar", self.name)),
-        );
+        let (config_map, artifact) = (file(format!("{}.yaml", self.name)), self.artifact());
         let chart = file(format!("{}-{}.tgz", self.name, packed.chart.version));
         let tar = layout::to_tar(&packed.artifact)?;
         // Those of an earlier build would be taken for this one, if it is interrupted.

@@ -14,7 +14,7 @@ mod trouble;
 mod watch;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -26,6 +26,7 @@ use wasser_pack::oci::layout;
 
 use super::installed::consent::Consent;
 use super::installed::desk::PlaceArgs;
+use super::installed::offer::Built;
 use super::installed::terms::TermsArgs;
 use crate::cli::data::screen::Screen;
 use crate::cli::plugin::update;
@@ -81,7 +82,10 @@ impl Args {
             build: build(&self.directory, &compilers),
             push: self.push.as_ref().map(|reference| self.push(reference)).transpose()?,
             name: self.name.clone(),
-            directory,
+            built: Built {
+                directory,
+                file: absolute(project.artifact())?,
+            },
             terms: self.terms.terms(),
             consent,
             screen: Screen::standard(),

@@ -84,7 +84,7 @@ pub async fn register(
     let back = draft.back(name).cloned();
     let crds = definitions::plan(desk, &offer.crds, offer.kind()).await?;
     if draft.is_registered() {
-        others(offer, &crds)
+        others(desk, offer, &crds)
             .iter()
             .for_each(|line| screen.say(&row("CRD", line)));
         let ending = verdict(desk, draft.map(), terms.limit, screen).await?;
@@ -131,12 +131,16 @@ fn agree(
 ) -> Result<(), ChangeError> {
     if draft.before().is_some_and(|before| before.is_dev) {
         more(draft, crds).iter().for_each(|line| screen.say(line));
-        others(draft.offer(), crds)
+        others(desk, draft.offer(), crds)
             .iter()
             .for_each(|line| screen.say(&row("CRD", line)));
         return agreed(name, draft, crds, terms, consent);
     }
-    draft.subject(crds).lines().iter().for_each(|line| screen.say(line));
+    draft
+        .subject(desk, crds)
+        .lines()
+        .iter()
+        .for_each(|line| screen.say(line));
     if !terms.grants.is_empty() {
         return Ok(());
     }

@@ -18,7 +18,7 @@ use crate::cli::data::screen::Screen;
 use crate::cli::plugin::installed::consent::Consent;
 use crate::cli::plugin::installed::desk::Desk;
 use crate::cli::plugin::installed::error::ChangeError;
-use crate::cli::plugin::installed::offer::Offer;
+use crate::cli::plugin::installed::offer::{Built, Offer};
 use crate::cli::plugin::installed::record::Revision;
 use crate::cli::plugin::installed::terms::Terms;
 use crate::cli::plugin::installed::verdict::Ending;
@@ -48,8 +48,8 @@ pub struct Bench {
     pub push: Option<Push>,
     /// The name of the registration, if it is not that of the plugin.
     pub name: Option<String>,
-    /// The directory, as messages call it.
-    pub directory: String,
+    /// What `build` builds.
+    pub built: Built,
     /// On which terms builds are registered.
     pub terms: Terms,
     /// Who agrees to them.
@@ -126,7 +126,7 @@ impl Session {
             }
             changes.built();
             if std::mem::take(&mut is_first) {
-                let watches = format!("{} is watched; Ctrl-C ends that", self.bench.directory);
+                let watches = format!("{} is watched; Ctrl-C ends that", self.bench.built.directory);
                 self.bench.screen.say(&watches);
             }
             tokio::select! {
@@ -143,7 +143,7 @@ impl Session {
         let build = self.bench.build.clone();
         let built = tokio::task::spawn_blocking(move || build()).await;
         let artifact = built.map_err(anyhow::Error::from).flatten().map_err(Trouble::Build)?;
-        let built = begin.elapsed();
+        let build = begin.elapsed();
         let digest = artifact.digest();
         if let Some(last) = self
             .last
@@ -151,7 +151,7 @@ impl Session {
             .filter(|last| last.is_served && last.digest == digest)
         {
             let times = Times {
-                build: built,
+                build,
                 push: None,
                 serving: None,
             };
@@ -160,12 +160,10 @@ impl Session {
             return Ok(Ending::Nothing);
         }
         let begin = Instant::now();
-        let Bench {
-            host, push, directory, ..
-        } = &self.bench;
-        let (offer, pushed) = offer(host, push.as_ref(), directory, artifact).await?;
+        let Bench { host, push, built, .. } = &self.bench;
+        let (offer, pushed) = offer(host, push.as_ref(), built.clone(), artifact).await?;
         let loaded = begin.elapsed();
-        self.register(&offer, digest, [built, loaded], pushed).await
+        self.register(&offer, digest, [build, loaded], pushed).await
     }
 
     async fn register(
@@ -237,14 +235,13 @@ impl Session {
 async fn offer(
     host: &PluginHost,
     push: Option<&Push>,
-    directory: &str,
+    built: Built,
     artifact: Artifact,
 ) -> Result<(Offer, Option<Duration>), Trouble> {
-    let what = format!("the build of {directory}");
     let Some(push) = push else {
         let text = artifact.plugin_yaml().unwrap_or_default();
         wasser_pack::fits(&[text.len(), artifact.component().len(), artifact.chart().len()])?;
-        return Ok((Offer::built(host, artifact, Registered::Inline, &what).await?, None));
+        return Ok((Offer::built(host, artifact, Registered::Inline, built).await?, None));
     };
     let from = Registered::Oci(push.reference.at(&artifact.digest()).to_string());
     let pushing = async {
@@ -252,7 +249,7 @@ async fn offer(
         let pushed = push.registry.push(&push.reference, &artifact, &push.credentials).await;
         pushed.map(|_| begin.elapsed()).map_err(ChangeError::from)
     };
-    let loading = Offer::built(host, artifact.clone(), from, &what);
+    let loading = Offer::built(host, artifact.clone(), from, built);
     let (offer, pushed) = tokio::try_join!(loading, pushing)?;
     Ok((offer, Some(pushed)))
 }

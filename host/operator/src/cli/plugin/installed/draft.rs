@@ -126,8 +126,9 @@ impl<'a> Draft<'a> {
     }
 
     /// Returns what it is about, for the person who decides.
-    pub fn subject<'b>(&'b self, crds: &'b [Planned]) -> Subject<'b> {
+    pub fn subject<'b>(&'b self, desk: &'b Desk, crds: &'b [Planned]) -> Subject<'b> {
         Subject {
+            desk,
             offer: self.offer,
             yaml: &self.yaml,
             decision: &self.decision,

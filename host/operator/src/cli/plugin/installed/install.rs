@@ -66,7 +66,7 @@ pub async fn install(
         draft.written(),
         definitions::plan(desk, &offer.crds, offer.kind()).await?,
     );
-    let subject = draft.subject(&crds);
+    let subject = draft.subject(desk, &crds);
     if terms.is_dry {
         return print(&subject, &map, screen);
     }

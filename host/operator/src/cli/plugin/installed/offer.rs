@@ -2,6 +2,7 @@
 //! loads it.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -13,9 +14,11 @@ use wasser_pack::oci::artifact::Artifact;
 use wasser_pack::{CHART_KEY, COMPONENT_KEY, Registered};
 use wasser_plugin::{CrdError, Digest, Grants, PLUGIN_KEY, Plugin, PluginHost, Pulled, Registration};
 
+use super::desk::Desk;
 use super::error::{ArtifactError, ChangeError};
 use super::plugin_yaml::PluginYaml;
 use super::record;
+use crate::cli::shell::word;
 
 /// The namespace of what is not registered yet.
 const NAMESPACE: &str = "offered";
@@ -59,7 +62,16 @@ pub enum Signature {
     /// It is by the key of this name.
     By(String),
     /// Nobody has signed what was built here.
-    BuiltHere,
+    BuiltHere(Built),
+}
+
+/// What was built on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Built {
+    /// The directory of the project.
+    pub directory: String,
+    /// The file with its artifact.
+    pub file: PathBuf,
 }
 
 /// Pulls an artifact. If there are keys, one of them must have signed it.
@@ -107,8 +119,7 @@ impl Offer {
         .await
     }
 
-    /// Loads what was built here, and is in the ConfigMap or in the registry that `from` says. `what` is
-    /// how messages call it.
+    /// Loads what was built here, and is in the ConfigMap or in the registry that `from` says.
     ///
     /// # Errors
     /// It is not a plugin that can be registered.
@@ -116,9 +127,10 @@ impl Offer {
         host: &PluginHost,
         artifact: Artifact,
         from: Registered,
-        what: &str,
+        built: Built,
     ) -> Result<Self, ChangeError> {
-        Self::of(host, artifact, from, Signature::BuiltHere, [what, "built"]).await
+        let what = format!("the build of {}", built.directory);
+        Self::of(host, artifact, from, Signature::BuiltHere(built), [&what, "built"]).await
     }
 
     async fn of(
@@ -164,25 +176,25 @@ impl Offer {
 
     /// Returns the words of a command that registers it under another name.
     pub fn elsewhere(&self) -> String {
-        match self.signature {
-            Signature::BuiltHere => "dev --name NAME".to_owned(),
+        match &self.signature {
+            Signature::BuiltHere(built) => format!("dev {} --name NAME", word(&built.directory)),
             _ => format!("install {} --name NAME", self.reference()),
         }
     }
 
     /// Returns the command that applies its CRDs.
-    pub fn crd_command(&self) -> String {
-        let apply = "kubectl apply --server-side -f";
-        match &self.from {
-            Registered::Oci(reference) if self.signature != Signature::BuiltHere => {
-                let name = reference
-                    .parse::<Reference>()
-                    .map(|reference| reference.name().to_owned());
-                let file = format!("{}.oci.tar", name.unwrap_or_default());
-                format!("wasser plugin pull {reference} && wasser plugin crd {file} | {apply} -")
-            }
-            _ => format!("{apply} crd.yaml"),
+    pub fn crd_command(&self, desk: &Desk) -> String {
+        let apply = desk.kubectl("apply --server-side -f -");
+        if let Signature::BuiltHere(built) = &self.signature {
+            let file = word(&built.file.display().to_string());
+            return format!("wasser plugin crd {file} | {apply}");
         }
+        let reference = self.reference();
+        let name = reference
+            .parse::<Reference>()
+            .map(|reference| reference.name().to_owned());
+        let file = format!("{}.oci.tar", name.unwrap_or_default());
+        format!("wasser plugin pull {reference} && wasser plugin crd {file} | {apply}")
     }
 
     /// Returns what belongs into the ConfigMap in addition to plugin.yaml.

@@ -7,6 +7,7 @@ use serde_json::Value;
 use wasser_plugin::Grants;
 
 use super::definitions::{Plan, Planned};
+use super::desk::Desk;
 use super::grants::Section;
 use super::grants::{self, Decision};
 use super::offer::{Offer, Signature};
@@ -18,6 +19,8 @@ use crate::cli::plugin::inspect;
 
 /// What is decided about.
 pub struct Subject<'a> {
+    /// Where it would be registered.
+    pub desk: &'a Desk,
     /// The artifact.
     pub offer: &'a Offer,
     /// What would be registered.
@@ -58,7 +61,7 @@ impl Subject<'_> {
         match &offer.signature {
             Signature::By(key) => row("signed with", &format!("the key {key}")),
             Signature::Unverified => row("signed with", &"not verified; --key FILE does"),
-            Signature::BuiltHere => {}
+            Signature::BuiltHere(_) => {}
         }
         let [component, chart] = [&offer.parts.component, &offer.parts.chart].map(|part| size(part.len()));
         row("size", &format!("component {component}, chart {chart}"));
@@ -72,7 +75,7 @@ impl Subject<'_> {
             let name = planned.crd.metadata.name.as_deref().unwrap_or_default();
             row("CRD", &format!("{name} {becomes}"));
         }
-        for line in others(offer, self.crds) {
+        for line in others(self.desk, offer, self.crds) {
             row("CRD", &line);
         }
         for (title, section) in [
@@ -105,13 +108,13 @@ impl Subject<'_> {
 }
 
 /// Returns what is to be said of each CRD that stays although that of the plugin is another one.
-pub fn others(offer: &Offer, crds: &[Planned]) -> Vec<String> {
+pub fn others(desk: &Desk, offer: &Offer, crds: &[Planned]) -> Vec<String> {
     let line = |planned: &Planned| {
         let name = planned.crd.metadata.name.as_deref().unwrap_or_default();
         format!(
             "{name} was made by somebody else, and stays as it is, which is another one than the plugin's; to apply \
              that: {}",
-            offer.crd_command()
+            offer.crd_command(desk)
         )
     };
     crds.iter().filter(|planned| planned.is_other).map(line).collect()

@@ -141,7 +141,7 @@ impl Offer {
             asked: grants::yaml(&decision.asked),
             plugin: text.map_err(|error| ChangeError::of_artifact(&reference, error))?,
             reference,
-            is_dev: self.signature == Signature::BuiltHere,
+            is_dev: matches!(self.signature, Signature::BuiltHere(_)),
         })
     }
 }

@@ -67,7 +67,7 @@ pub async fn upgrade(
     if draft.is_registered() {
         screen.say(&format!("{name} is registered like that already ({})", before.shown()));
         let crds = definitions::plan(desk, &offer.crds, offer.kind()).await?;
-        others(offer, &crds)
+        others(desk, offer, &crds)
             .iter()
             .for_each(|line| screen.say(&row("CRD", line)));
         if terms.is_dry {
@@ -82,7 +82,7 @@ pub async fn upgrade(
         return Ok(ending);
     }
     let crds = definitions::plan(desk, &offer.crds, offer.kind()).await?;
-    let subject = draft.subject(&crds);
+    let subject = draft.subject(desk, &crds);
     if terms.is_dry {
         return print(&subject, &draft.written(), screen);
     }

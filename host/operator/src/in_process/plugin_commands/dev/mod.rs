@@ -19,6 +19,7 @@ use super::{Counter, Demo, WANTS, terms};
 use crate::cli::plugin::dev::changes::{Changes, Follow};
 use crate::cli::plugin::dev::session::{Bench, Session};
 use crate::cli::plugin::installed::consent::Consent;
+use crate::cli::plugin::installed::offer::Built;
 use crate::cli::plugin::installed::terms::Terms;
 use crate::in_process::common::Guest;
 use crate::in_process::scene::{OPERATOR, plugins};
@@ -86,7 +87,10 @@ impl Counter {
             build: Arc::new(move || project.build()),
             push: None,
             name: Some(self.name.clone()),
-            directory: "my-demo".to_owned(),
+            built: Built {
+                directory: "my-demo".to_owned(),
+                file: "my demo/target/plugin/demo.oci.tar".into(),
+            },
             terms,
             consent,
             screen: self.screen(),
@@ -330,7 +334,8 @@ async fn who_ends_it_before_the_verdict_is_told_what_is_registered() {
 
 #[tokio::test]
 async fn a_crd_of_somebody_else_that_is_another_one_is_named_in_each_round() {
-    let (counter, _operator) = Counter::open().await;
+    let (mut counter, _operator) = Counter::open().await;
+    counter.desk.repeated = " --context staging".to_owned();
     let mut other = crate::in_process::scene::crd();
     let schema = &mut other["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
     schema["properties"]["old"] = json!({"type": "string"});
@@ -341,6 +346,9 @@ async fn a_crd_of_somebody_else_that_is_another_one_is_named_in_each_round() {
     project.becomes(build("1.0.1", &WANTS));
     session.once().await.unwrap();
     let shown = counter.out.text();
-    let told = shown.matches("another one than the plugin's; to apply that: kubectl apply --server-side -f crd.yaml");
+    let told = shown.matches(
+        "another one than the plugin's; to apply that: wasser plugin crd 'my demo/target/plugin/demo.oci.tar' | kubectl \
+         apply --server-side -f - --context staging\n",
+    );
     assert_eq!(told.count(), 2, "{shown}");
 }

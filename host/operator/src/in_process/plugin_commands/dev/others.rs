@@ -25,7 +25,7 @@ const MORE: [(&str, &[&str]); 3] = [("exec", &["worker"]), ("kinds", &["Stateful
 #[case(json!({"labels": {"wasser.fluid.io/plugin": "true", "app.kubernetes.io/managed-by": "Helm"},
     "annotations": {"meta.helm.sh/release-name": "wasser"}}), "", "belongs to the Helm release wasser")]
 #[case(json!({"labels": {"wasser.fluid.io/plugin": "true"}}), "runtime: OtherRuntime\n",
-    "serves OtherRuntime, and the artifact DemoRuntime; install that under another name: wasser plugin dev --name NAME")]
+    "serves OtherRuntime, and the artifact DemoRuntime; install that under another name: wasser plugin dev my-demo --name NAME")]
 #[tokio::test]
 async fn what_belongs_to_somebody_else_is_left_alone(
     #[case] metadata: Value,
