@@ -2,9 +2,9 @@
 
 use rstest::rstest;
 use serde_json::json;
-use wasser_test_api_server::ApiServer;
+use wasser_test_api_server::{ApiServer, Effect, Failure, Fault, Verb};
 
-use super::Counter;
+use super::{Counter, USER};
 use crate::cli::plugin::installed::error::ChangeError;
 use crate::cli::plugin::installed::remove::remove;
 use crate::in_process::scene::{OPERATOR, crd};
@@ -164,6 +164,28 @@ async fn a_registration_that_does_not_serve_goes_although_its_kind_has_runtimes(
         .unwrap();
     assert!(counter.scene.server.object("ConfigMap", OPERATOR, &second).is_none());
     counter.map();
+}
+
+#[rstest]
+#[case::at_the_crd("customresourcedefinitions")]
+#[case::after_the_crd("configmaps")]
+#[tokio::test]
+async fn a_removal_that_stops_halfway_is_given_again(#[case] resource: &str) {
+    let (counter, _operator) = Counter::open().await;
+    counter.installed().await;
+    let deletes = Fault::any().of(USER).verb(Verb::Delete).resource(resource);
+    let forbidden = Failure::new(403, "Forbidden", "no role says so");
+    let armed = counter.scene.server.arm(deletes, Effect::Answer(forbidden));
+    let refused = removed(&counter, true).await.unwrap_err().to_string();
+    assert!(refused.contains(&format!("may not delete {resource}")), "{refused}");
+    counter.map();
+    drop(armed);
+    removed(&counter, true).await.unwrap();
+    let server = &counter.scene.server;
+    assert!(server.object("ConfigMap", OPERATOR, &counter.name).is_none());
+    assert!(server.object("CustomResourceDefinition", "", CRD).is_none());
+    let said = counter.out.text();
+    assert!(!said.contains("stays"), "{said}");
 }
 
 /// Has somebody hold the CRD.

@@ -165,6 +165,14 @@ async fn gone(desk: &Desk, crd: &CustomResourceDefinition, limit: Duration) -> R
     }
 }
 
+/// Returns whether there is a CRD of this name.
+///
+/// # Errors
+/// The API server does not say it.
+pub async fn is_there(desk: &Desk, name: &str) -> Result<bool, ChangeError> {
+    Ok(look(desk, name).await?.is_some())
+}
+
 async fn look(desk: &Desk, name: &str) -> Result<Option<CustomResourceDefinition>, ChangeError> {
     let live = api(desk).get_opt(name).await;
     live.map_err(|error| problem(&error, "get", format!("looking for the CRD {name}")))

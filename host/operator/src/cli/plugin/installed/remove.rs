@@ -18,6 +18,8 @@ use crate::cli::data::screen::Screen;
 
 /// The annotation with the kind that a registration serves, or served last.
 const KIND: &str = "wasser.fluid.io/kind";
+/// The annotation with the CRD of that kind.
+const CRD: &str = "wasser.fluid.io/crd";
 
 /// What to remove.
 #[derive(Debug, clap::Args)]
@@ -40,11 +42,11 @@ impl Args {
     }
 }
 
-/// Deletes a registration that has no runtimes, and its CRDs if that is wanted.
+/// Deletes a registration that has no runtimes, and before it its CRDs if that is wanted.
 ///
 /// # Errors
 /// Runtimes of the kind or objects of a CRD are left, the registration belongs to somebody else, or the
-/// API server refuses something.
+/// API server refuses something. The registration is there then.
 pub async fn remove(desk: &Desk, name: &str, with_crds: bool, screen: &mut Screen) -> Result<(), ChangeError> {
     let map = owner::find(desk, name).await?;
     let kinds = kinds(&map);
@@ -69,8 +71,8 @@ pub async fn remove(desk: &Desk, name: &str, with_crds: bool, screen: &mut Scree
             crds.extend(definitions::removable(desk, &kind).await?);
         }
     }
-    desk.delete(&map).await?;
-    screen.say(&format!("{name} is removed"));
+    // The registration goes last: without it, a command that fails or is interrupted could not be given
+    // again, and a runtime that is made meanwhile would have nobody to look after it.
     for crd in &crds {
         let what = match definitions::remove(desk, crd).await? {
             true => "is deleted",
@@ -78,16 +80,22 @@ pub async fn remove(desk: &Desk, name: &str, with_crds: bool, screen: &mut Scree
         };
         screen.say(&format!("the CRD {} {what}", crd.name_any()));
     }
-    if crds.is_empty() {
+    let mut stays = map.annotations().get(CRD).filter(|_| crds.is_empty());
+    if let Some(crd) = stays
+        && with_crds
+        && !definitions::is_there(desk, crd).await?
+    {
+        stays = None;
+    }
+    desk.delete(&map).await?;
+    screen.say(&format!("{name} is removed"));
+    if let Some(crd) = stays {
         let why = if with_crds {
             "it was made by somebody else"
         } else {
             "--crd deletes it"
         };
-        let stays = map.annotations().get("wasser.fluid.io/crd");
-        stays
-            .iter()
-            .for_each(|crd| screen.say(&format!("the CRD {crd} stays: {why}")));
+        screen.say(&format!("the CRD {crd} stays: {why}"));
     }
     Ok(())
 }
