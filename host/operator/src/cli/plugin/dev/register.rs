@@ -119,7 +119,8 @@ pub async fn register(
     })
 }
 
-/// Asks for consent to a plugin that is new here, and later to what it asks for in addition.
+/// Asks for consent to a plugin that is new here, and later to what it asks for in addition. Whatever
+/// cannot be gone back to needs consent as well.
 fn agree(
     desk: &Desk,
     name: &str,
@@ -129,7 +130,7 @@ fn agree(
     consent: &mut Consent,
     screen: &mut Screen,
 ) -> Result<(), ChangeError> {
-    if draft.before().is_some_and(|before| before.is_dev) {
+    if draft.before().is_some_and(|before| before.is_dev) && draft.lost().is_none() {
         more(draft, crds).iter().for_each(|line| screen.say(line));
         others(desk, draft.offer(), crds)
             .iter()
@@ -141,9 +142,20 @@ fn agree(
         .lines()
         .iter()
         .for_each(|line| screen.say(line));
+    if let Some(lost) = draft.lost() {
+        let makes_room = format!(
+            "{}: its component makes room for this one in the ConfigMap, so that `rollback` does not go back to it",
+            lost.shown()
+        );
+        screen.say(&row("given up", &makes_room));
+    }
     if !terms.grants.is_empty() {
         return Ok(());
     }
+    let (way, without) = match draft.lost() {
+        Some(_) => (", to which there is no way back", ", without a way back"),
+        None => ("", ""),
+    };
     let (what, question) = match draft.before() {
         None => (
             format!("registering {name}"),
@@ -151,11 +163,11 @@ fn agree(
         ),
         Some(before) => (
             format!(
-                "putting a build of this directory in the place of {name} ({})",
-                before.shown()
+                "putting a build of this directory in the place of {name} ({}{way})",
+                draft.lost().unwrap_or(before).shown()
             ),
             format!(
-                "Put this build in the place of {name} in {}, and let it do that?",
+                "Put this build in the place of {name} in {}{without}, and let it do that?",
                 desk.namespace
             ),
         ),

@@ -24,6 +24,8 @@ pub struct Draft<'a> {
     record: Record,
     /// What is registered now.
     before: Option<Revision>,
+    /// The last revision to which there is no way back after it.
+    lost: Option<Revision>,
     yaml: PluginYaml,
     /// What of `yaml` was changed by hand, and stays.
     kept: Vec<String>,
@@ -55,6 +57,7 @@ impl<'a> Draft<'a> {
             map,
             record,
             before: None,
+            lost: None,
             yaml,
             kept: Vec::new(),
             decision,
@@ -88,12 +91,13 @@ impl<'a> Draft<'a> {
         let given = now.grants.unwrap_or_default();
         let decision = decide(offer, terms, &given, &union(&before.asked(), &given)?)?;
         yaml.grants = Some(decision.grants.clone());
-        record.push(offer.revision(&yaml, &decision)?);
+        let lost = record.push_with(offer.revision(&yaml, &decision)?, &map, &offer.inline());
         Ok(Self {
             offer,
             map,
             record,
             before: Some(before),
+            lost,
             yaml,
             kept,
             decision,
@@ -108,6 +112,11 @@ impl<'a> Draft<'a> {
     /// Returns what is registered now.
     pub fn before(&self) -> Option<&Revision> {
         self.before.as_ref()
+    }
+
+    /// Returns the last revision whose component makes room for the next one, if one has to.
+    pub fn lost(&self) -> Option<&Revision> {
+        self.lost.as_ref()
     }
 
     /// Returns what nobody has agreed to yet, in lines.

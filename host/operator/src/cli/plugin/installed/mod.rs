@@ -25,6 +25,7 @@ mod plugin_yaml;
 pub mod record;
 pub mod remove;
 pub mod rollback;
+mod room;
 mod runtimes;
 pub mod shown;
 pub mod terms;

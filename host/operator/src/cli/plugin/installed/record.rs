@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use wasser_plugin::{Grants, PLUGIN_KEY, PLUGIN_LABEL, Registration, Source, Verd
 use super::error::ChangeError;
 use super::grants::Section;
 use super::plugin_yaml::PluginYaml;
+use super::room::crowded;
 
 /// Who writes the registrations of these commands.
 pub const MANAGER: &str = "wasser-plugin";
@@ -118,7 +120,7 @@ impl Record {
             name: name.to_owned(),
             wanted: number.map_or_else(|| "before this one".to_owned(), |number| number.to_string()),
             there: match earlier {
-                [] => "it was not upgraded yet".to_owned(),
+                [] => "no earlier one is kept".to_owned(),
                 earlier => {
                     let each = |found: &Revision| format!("{} ({})", found.revision, found.shown());
                     let there: Vec<String> = earlier.iter().map(each).collect();
@@ -128,14 +130,39 @@ impl Record {
         })
     }
 
-    /// Adds a revision, and returns its number. The oldest ones are forgotten, and so are those that
-    /// cannot be gone back to after it.
-    pub fn push(&mut self, mut next: Revision) -> u32 {
-        let number = self.current().map_or(1, |last| last.revision.saturating_add(1));
+    /// Adds a revision, and returns its number. The oldest ones are forgotten, and so is the build of
+    /// which it takes the place.
+    pub fn push(&mut self, next: Revision) -> u32 {
+        let number = self.next();
+        self.add(number, next);
+        number
+    }
+
+    /// Adds a revision with these parts in the ConfigMap. Those whose components have to make room for
+    /// them are forgotten; returns the last one.
+    pub fn push_with(
+        &mut self,
+        next: Revision,
+        map: &ConfigMap,
+        parts: &BTreeMap<String, ByteString>,
+    ) -> Option<Revision> {
+        let number = self.next();
+        let lost = crowded(&self.revisions, map, &next, parts).cloned();
+        if lost.is_some() {
+            self.revisions.retain(|one| !one.is_inline());
+        }
+        self.add(number, next);
+        lost
+    }
+
+    /// Returns the number of the next revision.
+    fn next(&self) -> u32 {
+        self.current().map_or(1, |last| last.revision.saturating_add(1))
+    }
+
+    fn add(&mut self, number: u32, mut next: Revision) {
         if next.is_dev {
-            // A ConfigMap has room for one component.
-            let stays = |one: &Revision| !(one.is_dev || next.is_inline() && one.is_inline());
-            self.revisions.retain(stays);
+            self.revisions.retain(|one| !one.is_dev);
         }
         next.revision = number;
         self.revisions.push(next);
@@ -143,7 +170,6 @@ impl Record {
         while self.revisions.len() > KEPT + 1 || (self.revisions.len() > 1 && bytes(&self.revisions) > MOST) {
             self.revisions.remove(0);
         }
-        number
     }
 
     /// Writes the last revision onto a ConfigMap, and all of them into its annotation. The verdict on
@@ -188,7 +214,7 @@ impl Revision {
     }
 
     /// Returns whether its component is in the ConfigMap.
-    fn is_inline(&self) -> bool {
+    pub fn is_inline(&self) -> bool {
         self.reference.starts_with(INLINE)
     }
 
@@ -309,7 +335,10 @@ mod tests {
         assert_eq!(current.reference, "example.com/demo@sha256:7");
         assert_eq!(by_hand.written(), None);
         let none = by_hand.earlier("demo", None).unwrap_err().to_string();
-        assert!(none.contains("it was not upgraded yet"), "{none}");
+        assert!(
+            none.contains("no revision before this one; no earlier one is kept"),
+            "{none}"
+        );
     }
 
     #[test]
@@ -352,13 +381,19 @@ mod tests {
         record.push(revision(1));
         record.push(Revision {
             reference: inline("demo.wasm"),
+            plugin: "component: {inline: demo.wasm}\n".to_owned(),
             ..revision(2)
         });
         record.push(build(3, pushed));
         record.push(build(4, pushed));
         assert_eq!(tags(&record), ["0.1.0", "0.2.0", "0.4.0"]);
-        record.push(build(5, &inline("component.wasm")));
-        assert_eq!(tags(&record), ["0.1.0", "0.5.0"], "two components may not fit");
+        let large = |key: &str| BTreeMap::from([(key.to_owned(), ByteString(vec![0; 600 << 10]))]);
+        let mut there = self::map("");
+        there.binary_data = Some(large("demo.wasm"));
+        let next = build(5, &inline("component.wasm"));
+        let lost = record.push_with(next, &there, &large("component.wasm"));
+        assert_eq!(lost.unwrap().version, "0.2.0");
+        assert_eq!(tags(&record), ["0.1.0", "0.5.0"]);
         assert_eq!(record.earlier("demo", None).unwrap().revision, 1);
         assert_eq!(numbers(&record), [1, 5], "a number means one revision");
         record.push(revision(6));

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use wasser_oci::Credentials;
 use wasser_pack::oci::artifact::{Artifact, Parts};
+use wasser_plugin::Digest;
 
 use super::{Files, Project, build};
 use crate::cli::plugin::dev::session::{Push, Session};
@@ -15,7 +16,7 @@ use crate::cli::plugin::installed::consent::Consent;
 use crate::cli::plugin::installed::verdict::Ending;
 use crate::in_process::common::Guest;
 use crate::in_process::plugin_commands::{Counter, WANTS, answering, terms, way};
-use crate::in_process::scene::OPERATOR;
+use crate::in_process::scene::{OPERATOR, crd, registration};
 
 /// What the next build asks for.
 const MORE: [(&str, &[&str]); 3] = [("exec", &["worker"]), ("kinds", &["StatefulSet"]), ("state", &[])];
@@ -134,6 +135,64 @@ async fn what_was_installed_is_replaced_with_consent_and_can_be_gone_back_to() {
     let ending = counter.rollback(Some(1)).await.unwrap();
     assert!(matches!(ending, Ending::Serves(_)), "{ending:?}");
     assert_eq!(counter.served(), installed.digest.to_string());
+}
+
+/// Registers a plugin by hand whose component is in the ConfigMap under this key. Returns its digest.
+fn by_hand(counter: &Counter, key: &str) -> String {
+    let artifact = build("0.9.0", &WANTS).artifact();
+    let grants = "exec: [worker], kinds: [StatefulSet]";
+    let map = registration(artifact.component(), artifact.chart(), grants, "{}");
+    let text = map.to_string().replace("demo.wasm", key);
+    let mut map: Value = serde_json::from_str(&text).unwrap();
+    map["metadata"]["name"] = json!(counter.name);
+    counter.scene.server.create(&crd());
+    counter.scene.server.create(&map);
+    Digest::of(artifact.component()).to_string()
+}
+
+#[tokio::test]
+async fn what_was_registered_by_hand_stays_in_the_config_map_and_can_be_gone_back_to() {
+    let (counter, _operator) = Counter::open().await;
+    let digest = by_hand(&counter, "demo.wasm");
+    let project = Project::of(build("1.0.0", &WANTS));
+    let mut session = counter.session(&project, terms(&[]), answering("yes"));
+    for version in ["1.0.0", "1.0.1"] {
+        project.becomes(build(version, &WANTS));
+        let ending = session.once().await.unwrap();
+        assert!(matches!(ending, Ending::Serves(_)), "{ending:?}");
+        assert_ne!(counter.served(), digest);
+    }
+    let ending = counter.rollback(None).await.unwrap();
+    assert!(matches!(ending, Ending::Serves(_)), "{ending:?}");
+    assert_eq!(counter.served(), digest);
+}
+
+#[tokio::test]
+async fn what_has_to_make_room_for_a_build_is_given_up_with_consent() {
+    let counter = Counter::closed().await;
+    by_hand(&counter, "component.wasm");
+    let before = counter.map();
+    let project = Project::of(build("1.0.0", &WANTS));
+    let mut nobody = counter.session(&project, terms(&[]), Consent::Absent);
+    let refused = nobody.once().await.unwrap_err().to_string();
+    assert!(
+        refused.contains("(inline component.wasm, to which there is no way back) needs consent"),
+        "{refused}"
+    );
+    let no = Consent::Asked(Box::new(|question: &str| {
+        assert!(
+            question.contains("in wasser-system, without a way back, and let"),
+            "{question}"
+        );
+        Ok("no".to_owned())
+    }));
+    counter.session(&project, terms(&[]), no).once().await.unwrap_err();
+    assert_eq!(counter.map(), before);
+    let shown = counter.out.text();
+    assert!(
+        shown.contains("given up              inline component.wasm: its component makes room"),
+        "{shown}"
+    );
 }
 
 #[tokio::test]
