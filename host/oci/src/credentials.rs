@@ -217,16 +217,14 @@ impl fmt::Debug for Credentials {
 }
 
 /// Returns how much of an artifact's repository the key of an entry names, if it leads there. Docker
-/// writes `https://index.docker.io/v1/` for its own registry, and older versions write such addresses
-/// for others.
+/// writes `https://index.docker.io/v1/` for its own registry, people write less of that, and older
+/// versions write such addresses for others.
 fn reach(key: &str, reference: &Reference) -> Option<usize> {
-    if key == HUB {
-        return (reference.registry() == "docker.io").then_some(0);
-    }
     let place = key.trim_start_matches("https://").trim_start_matches("http://");
     let (host, path) = place.split_once('/').unwrap_or((place, ""));
     let path = path.trim_end_matches('/');
     let path = if matches!(path, "v1" | "v2") { "" } else { path };
+    let host = if host == "index.docker.io" { "docker.io" } else { host };
     if host != reference.registry() {
         return None;
     }
@@ -264,6 +262,22 @@ mod tests {
         assert_eq!(find(config, "docker.io").unwrap(), Some(Credentials::user("hub", "p")));
         for other in ["evil-ghcr.io", "ghcr.io.example.com", "empty.example.com"] {
             assert_eq!(find(config, other).unwrap(), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn those_of_docker_hub_are_found_under_each_of_its_names() {
+        for key in [
+            HUB,
+            "https://index.docker.io/v1",
+            "https://index.docker.io",
+            "index.docker.io",
+            "docker.io",
+        ] {
+            let config = format!("{{\"auths\": {{\"{key}\": {{\"username\": \"hub\", \"password\": \"p\"}}}}}}");
+            let hub = Some(Credentials::user("hub", "p"));
+            assert_eq!(find(&config, "docker.io").unwrap(), hub, "{key}");
+            assert_eq!(find(&config, "ghcr.io").unwrap(), None, "{key}");
         }
     }
 
