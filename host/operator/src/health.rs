@@ -9,11 +9,11 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::fluid::Fluid;
+use crate::listening;
 use crate::metrics::Metrics;
 use crate::supervisor::Supervisor;
 
@@ -122,7 +122,7 @@ pub struct Addresses {
 }
 
 /// Serves until stopped. The sockets are open when this returns.
-pub async fn serve(
+pub fn serve(
     addresses: Addresses,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
@@ -134,13 +134,13 @@ pub async fn serve(
         Addresses {
             metrics: Some(metrics),
             health: Some(health),
-        } if metrics == health => listen(metrics, probes.merge(numbers), &stop).await,
+        } if metrics == health => listen(metrics, probes.merge(numbers), &stop),
         Addresses { metrics, health } => {
             if let Some(address) = metrics {
-                listen(address, numbers, &stop).await?;
+                listen(address, numbers, &stop)?;
             }
             if let Some(address) = health {
-                listen(address, probes, &stop).await?;
+                listen(address, probes, &stop)?;
             }
             Ok(())
         }
@@ -154,8 +154,8 @@ fn probes(health: Arc<Health>) -> Router {
         .with_state(health)
 }
 
-async fn listen(address: SocketAddr, router: Router, stop: &CancellationToken) -> std::io::Result<()> {
-    let listener = TcpListener::bind(address).await?;
+fn listen(address: SocketAddr, router: Router, stop: &CancellationToken) -> std::io::Result<()> {
+    let listener = listening::bind(address)?;
     let stop = stop.clone().cancelled_owned();
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop).await {
@@ -245,7 +245,6 @@ mod tests {
             metrics,
             stop.clone(),
         )
-        .await
         .unwrap();
         assert!(get(address, "/healthz").await.starts_with("HTTP/1.1 200"));
         assert!(get(address, "/readyz").await.starts_with("HTTP/1.1 503"));

@@ -11,6 +11,7 @@ mod health;
 mod in_process;
 mod leader;
 mod left;
+mod listening;
 mod metrics;
 mod record_key;
 mod registration;

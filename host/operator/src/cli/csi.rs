@@ -9,14 +9,13 @@ use async_trait::async_trait;
 use clap::ArgAction;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config as ClientConfig};
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use wasser_csi::cluster::ClusterError;
 use wasser_csi::kube::{KubeCluster, NodeClients};
 use wasser_csi::{Config, DRIVER, Health};
 
 use super::{csi_probe, logs, options, signals};
-use crate::client;
+use crate::{client, listening};
 
 /// Options, each also an environment variable.
 #[derive(Debug, clap::Args)]
@@ -128,9 +127,7 @@ async fn serve(args: Args) -> Result<()> {
     let (stop, health) = (CancellationToken::new(), Arc::<Health>::default());
     signals::on_signal(stop.clone())?;
     if let Some(address) = args.health_addr.0 {
-        let listener = TcpListener::bind(address)
-            .await
-            .with_context(|| format!("listening on {address}"))?;
+        let listener = listening::bind(address).with_context(|| format!("listening on {address}"))?;
         tokio::spawn(csi_probe::serve(listener, health.clone(), stop.clone()));
     }
     wasser_csi::serve(config, Arc::new(cluster), health, stop)
@@ -164,6 +161,7 @@ impl NodeClients for Kubelet {
 #[cfg(test)]
 mod tests {
     use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
     use wasser_csi::cluster::Cluster;
 
     use super::*;

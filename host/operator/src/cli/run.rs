@@ -166,7 +166,6 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
     let health = Arc::new(Health::new(started, metrics.clone()));
     let addresses = args.addresses();
     health::serve(addresses, health.clone(), metrics.clone(), lost.clone())
-        .await
         .with_context(|| format!("listening on {addresses:?}"))?;
 
     let config = kube::Config::infer()

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use kube::Config;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use wasser_webhook::{Keeper, KubeDatasets, Server};
 
 use super::{logs, options, signals};
-use crate::client;
+use crate::{client, listening};
 
 /// Options, each also an environment variable.
 #[derive(Debug, clap::Args)]
@@ -53,9 +52,7 @@ async fn serve(args: Args) -> Result<()> {
     let address = args.addr.0.context("--addr: an address to listen on is needed")?;
     let config = Config::infer().await.context("finding the API server")?;
     let client = client::impatient(config).context("setting up the client of the API server")?;
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("listening on {address}"))?;
+    let listener = listening::bind(address).with_context(|| format!("listening on {address}"))?;
     let namespace = options::namespace(args.namespace);
     let names = if args.names.is_empty() {
         vec![format!("wasser-webhook.{namespace}.svc")]
