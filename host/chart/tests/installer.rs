@@ -5,6 +5,8 @@
 //! real `helm` makes of the chart.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
+#[path = "installer/nodes.rs"]
+mod nodes;
 #[path = "installer/rights.rs"]
 mod rights;
 mod support;

@@ -1,0 +1,54 @@
+//! What runs on nodes: the DaemonSets of the node plugin and of EFC's session manager.
+
+use serde_json::{Value, json};
+
+use crate::{BEGINS, with};
+
+/// The DaemonSet of a template.
+fn daemon_set(text: &str, template: &str) -> Value {
+    let source = format!("wasser/templates/{template}/daemonset.yaml");
+    let set = text.split(BEGINS).find(|object| object.starts_with(&source)).unwrap();
+    let (_source, set) = set.split_once('\n').unwrap();
+    yaml_serde::from_str(set).unwrap()
+}
+
+/// The directories and files of its node that the node plugin mounts.
+fn node_paths(set: &Value) -> Vec<String> {
+    let pods = &set["spec"]["template"]["spec"];
+    let mounts = pods["containers"][0]["volumeMounts"].as_array().unwrap();
+    let volumes = pods["volumes"].as_array().unwrap();
+    for volume in volumes {
+        assert!(mounts.iter().any(|mount| mount["name"] == volume["name"]), "{volume}");
+    }
+    assert_eq!(mounts.len(), volumes.len(), "{pods}");
+    let paths = volumes.iter().filter_map(|volume| volume["hostPath"]["path"].as_str());
+    paths.map(str::to_owned).collect()
+}
+
+/// A mount below the kubelet's directory, which is shared with the node, stays there for ever.
+#[tokio::test]
+async fn what_is_below_the_kubelets_directory_is_mounted_with_it() {
+    for (config, certificates, paths) in [
+        (
+            "/etc/kubelet.conf",
+            "/etc/pki",
+            "/var/lib/kubelet /runtime-mnt /etc/kubelet.conf /etc/pki",
+        ),
+        (
+            "/var/lib/kubelet/kubeconfig",
+            "/var/lib/kubelet/pki",
+            "/var/lib/kubelet /runtime-mnt",
+        ),
+        (
+            "/var/lib/kubelet-kubeconfig",
+            "",
+            "/var/lib/kubelet /runtime-mnt /var/lib/kubelet-kubeconfig",
+        ),
+    ] {
+        let values = json!({"useNodeAuthorization": true, "certDir": certificates,
+            "kubelet": {"rootDir": "/var/lib/kubelet/", "kubeConfigFile": config}});
+        let text = with("csi", values).await.unwrap();
+        assert_eq!(node_paths(&daemon_set(&text, "csi")).join(" "), paths);
+        assert!(text.contains(&format!("--kubelet-kube-config={config}\n")), "{config}");
+    }
+}
