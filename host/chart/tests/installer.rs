@@ -341,6 +341,8 @@ async fn values_that_cannot_work_are_refused_by_name() {
             "/operator/maxUnavailable",
         ),
         ("csi.publishTimeout", serde_json::json!(30), "/csi/publishTimeout"),
+        ("csi.maxUnavailable", serde_json::json!(0), "/csi/maxUnavailable"),
+        ("csi.maxUnavailable", serde_json::json!("0%"), "/csi/maxUnavailable"),
         (
             "csi.nodePublishMethod",
             serde_json::json!("bind"),

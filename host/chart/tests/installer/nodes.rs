@@ -52,3 +52,13 @@ async fn what_is_below_the_kubelets_directory_is_mounted_with_it() {
         assert!(text.contains(&format!("--kubelet-kube-config={config}\n")), "{config}");
     }
 }
+
+#[tokio::test]
+async fn an_upgrade_replaces_node_plugins_one_after_the_other_or_as_many_at_once_as_wanted() {
+    for most in [Value::Null, json!(3), json!("10%")] {
+        let text = with("csi.maxUnavailable", most.clone()).await.unwrap();
+        let set = daemon_set(&text, "csi");
+        let strategy = &set["spec"]["updateStrategy"]["rollingUpdate"];
+        assert_eq!(strategy["maxUnavailable"], most);
+    }
+}
