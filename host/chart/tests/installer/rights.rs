@@ -102,6 +102,22 @@ async fn the_document_names_all_rights_of_the_operator() {
     }
 }
 
+/// A setting may be a boolean, which `--set` makes of it.
+#[tokio::test]
+async fn runtimes_are_created_only_for_a_plugin_that_serves_references() {
+    for (setting, creates) in [
+        (json!("true"), true),
+        (json!(true), true),
+        (json!(false), false),
+        (json!("false"), false),
+    ] {
+        let values = json!({"plugins": {"thin": {"settings": {"dataset-references": setting}}}});
+        let [cluster, _] = rules(&["thin"], &values).await;
+        let created = covers(&cluster, "data.fluid.io", "thinruntimes", "create");
+        assert_eq!(created, creates, "{values}");
+    }
+}
+
 /// Whether one of the rules gives this for all names.
 fn covers(rules: &[Value], group: &str, resource: &str, verb: &str) -> bool {
     rules.iter().any(|rule| {
