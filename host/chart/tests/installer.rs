@@ -341,6 +341,12 @@ async fn values_that_cannot_work_are_refused_by_name() {
             "/operator/maxUnavailable",
         ),
         ("csi.publishTimeout", serde_json::json!(30), "/csi/publishTimeout"),
+        ("csi.publishTimeout", serde_json::json!("0s"), "/csi/publishTimeout"),
+        (
+            "runtime.syncRetryDuration",
+            serde_json::json!("0h0.0s"),
+            "/runtime/syncRetryDuration",
+        ),
         ("csi.maxUnavailable", serde_json::json!(0), "/csi/maxUnavailable"),
         ("csi.maxUnavailable", serde_json::json!("0%"), "/csi/maxUnavailable"),
         (
