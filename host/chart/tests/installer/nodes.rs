@@ -62,3 +62,16 @@ async fn an_upgrade_replaces_node_plugins_one_after_the_other_or_as_many_at_once
         assert_eq!(strategy["maxUnavailable"], most);
     }
 }
+
+/// A namespace with a quota takes no pod with a container that does not say.
+#[tokio::test]
+async fn all_containers_of_the_session_manager_have_its_resources() {
+    let resources = json!({"requests": {"cpu": "50m"}, "limits": {"cpu": "1", "memory": "1Gi"}});
+    let values = json!({"enabled": true, "resources": resources});
+    let set = daemon_set(&with("efc.sessionManager", values).await.unwrap(), "efc");
+    for containers in ["initContainers", "containers"] {
+        for container in set["spec"]["template"]["spec"][containers].as_array().unwrap() {
+            assert_eq!(container["resources"], resources, "{container}");
+        }
+    }
+}
