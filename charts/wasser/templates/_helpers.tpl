@@ -16,7 +16,8 @@ app.kubernetes.io/instance: {{ (index . 0).Release.Name }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end -}}
 
-{{/* The labels of an object of a component: (list . "operator"). */}}
+{{/* The labels of an object of a component: (list . "operator"), and more for one: (list . "operator" .Values.operator.podLabels). The schema keeps
+values from replacing the chart's own. */}}
 {{- define "wasser.labels" -}}
 {{- $root := index . 0 -}}
 helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
@@ -24,9 +25,21 @@ app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 app.kubernetes.io/part-of: wasser
 {{ include "wasser.selector" . }}
-{{- with $root.Values.commonLabels }}
+{{- $more := dict -}}
+{{- if gt (len .) 2 -}}
+{{- $more = index . 2 | default dict -}}
+{{- end -}}
+{{- $common := dict -}}
+{{- range $key, $value := $root.Values.commonLabels -}}
+{{- if not (hasKey $more $key) -}}
+{{- $_ := set $common $key $value -}}
+{{- end -}}
+{{- end -}}
+{{- range list $common $more -}}
+{{- with . }}
 {{ toYaml . }}
-{{- end }}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "wasser.image" -}}

@@ -347,6 +347,16 @@ async fn values_that_cannot_work_are_refused_by_name() {
             serde_json::json!("0h0.0s"),
             "/runtime/syncRetryDuration",
         ),
+        (
+            "commonLabels",
+            serde_json::json!({"app.kubernetes.io/part-of": "data-platform"}),
+            "app.kubernetes.io/part-of",
+        ),
+        (
+            "csi.podLabels",
+            serde_json::json!({"app.kubernetes.io/name": "node"}),
+            "app.kubernetes.io/name",
+        ),
         ("csi.maxUnavailable", serde_json::json!(0), "/csi/maxUnavailable"),
         ("csi.maxUnavailable", serde_json::json!("0%"), "/csi/maxUnavailable"),
         (

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{BEGINS, with};
+use crate::{BEGINS, chart, made, with};
 
 /// The DaemonSet of a template.
 fn daemon_set(text: &str, template: &str) -> Value {
@@ -74,4 +74,20 @@ async fn all_containers_of_the_session_manager_have_its_resources() {
             assert_eq!(container["resources"], resources, "{container}");
         }
     }
+}
+
+/// Strict readers refuse a key that is there twice.
+#[tokio::test]
+async fn a_label_of_pods_takes_the_place_of_the_one_for_all_objects() {
+    let values = json!({"commonLabels": {"team": "platform", "zone": "a"}, "csi": {"podLabels": {"team": "nodes"}}});
+    let text = made(&chart().1, &values).await.unwrap();
+    let set = daemon_set(&text, "csi");
+    let labels = &set["spec"]["template"]["metadata"]["labels"];
+    assert_eq!(labels["team"], "nodes");
+    assert_eq!(labels["zone"], "a");
+    let object = text
+        .split(BEGINS)
+        .find(|object| object.starts_with("wasser/templates/csi/daemonset.yaml"));
+    let teams: Vec<&str> = object.unwrap().lines().filter(|line| line.contains("team:")).collect();
+    assert_eq!(teams, ["    team: platform", "        team: nodes"]);
 }
