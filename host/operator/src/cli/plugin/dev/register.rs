@@ -14,7 +14,7 @@ use crate::cli::plugin::installed::error::ChangeError;
 use crate::cli::plugin::installed::install::unclaimed;
 use crate::cli::plugin::installed::offer::Offer;
 use crate::cli::plugin::installed::owner;
-use crate::cli::plugin::installed::record::Revision;
+use crate::cli::plugin::installed::revision::Revision;
 use crate::cli::plugin::installed::shown::{others, row};
 use crate::cli::plugin::installed::terms::Terms;
 use crate::cli::plugin::installed::upgrade::agreed;

@@ -19,7 +19,7 @@ use crate::cli::plugin::installed::consent::Consent;
 use crate::cli::plugin::installed::desk::Desk;
 use crate::cli::plugin::installed::error::ChangeError;
 use crate::cli::plugin::installed::offer::{Built, Offer};
-use crate::cli::plugin::installed::record::Revision;
+use crate::cli::plugin::installed::revision::Revision;
 use crate::cli::plugin::installed::terms::Terms;
 use crate::cli::plugin::installed::verdict::Ending;
 

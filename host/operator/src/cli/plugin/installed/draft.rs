@@ -11,7 +11,8 @@ use super::error::ChangeError;
 use super::grants::{Decision, Request, lines, union};
 use super::offer::Offer;
 use super::plugin_yaml::PluginYaml;
-use super::record::{Record, Revision, text};
+use super::record::{Record, text};
+use super::revision::Revision;
 use super::shown::Subject;
 use super::terms::Terms;
 

@@ -24,6 +24,7 @@ pub mod owner;
 mod plugin_yaml;
 pub mod record;
 pub mod remove;
+pub mod revision;
 pub mod rollback;
 mod room;
 mod runtimes;

@@ -17,7 +17,7 @@ use wasser_plugin::{CrdError, Digest, Grants, PLUGIN_KEY, Plugin, PluginHost, Pu
 use super::desk::Desk;
 use super::error::{ArtifactError, ChangeError};
 use super::plugin_yaml::PluginYaml;
-use super::record;
+use super::revision;
 use crate::cli::shell::word;
 
 /// The namespace of what is not registered yet.
@@ -170,7 +170,7 @@ impl Offer {
     pub fn reference(&self) -> String {
         match &self.from {
             Registered::Oci(reference) => reference.clone(),
-            Registered::Inline => record::inline(COMPONENT_KEY),
+            Registered::Inline => revision::inline(COMPONENT_KEY),
         }
     }
 

@@ -12,7 +12,8 @@ use super::definitions;
 use super::desk::{Desk, PlaceArgs};
 use super::error::ChangeError;
 use super::owner;
-use super::record::{Record, Revision};
+use super::record::Record;
+use super::revision::Revision;
 use super::runtimes;
 use crate::cli::data::screen::Screen;
 

@@ -6,7 +6,7 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::ConfigMap;
 use wasser_plugin::PLUGIN_KEY;
 
-use super::record::Revision;
+use super::revision::Revision;
 
 /// Returns the last of these revisions whose component has to make room in the ConfigMap for the parts of
 /// `next`, if one has: what is there and what comes is larger than the API server takes, or has the same
@@ -37,7 +37,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::cli::plugin::installed::record::inline;
+    use crate::cli::plugin::installed::revision::inline;
 
     fn revision(key: &str, is_dev: bool) -> Revision {
         Revision {

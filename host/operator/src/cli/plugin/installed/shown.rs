@@ -13,7 +13,7 @@ use super::grants::{self, Decision};
 use super::offer::{Offer, Signature};
 use super::operator_rights;
 use super::plugin_yaml::PluginYaml;
-use super::record::Revision;
+use super::revision::Revision;
 use crate::cli::data::state::plain;
 use crate::cli::plugin::inspect;
 

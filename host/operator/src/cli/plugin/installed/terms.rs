@@ -14,7 +14,7 @@ use super::error::ChangeError;
 use super::grants::{self, Decision};
 use super::offer::{Offer, Signature, fetch};
 use super::plugin_yaml::PluginYaml;
-use super::record::Revision;
+use super::revision::Revision;
 use crate::cli::options;
 use crate::cli::plugin::registry::Login;
 
