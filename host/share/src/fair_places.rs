@@ -1,7 +1,8 @@
 //! Places for work, of which no namespace can take all.
 //!
 //! A namespace gets a further place only while more are free than it has. So one that needs many
-//! gets half of them, two get a third each, and there are always some for whoever comes next.
+//! gets half of them, two get a third each, and there are always some for whoever comes next. Those that
+//! have equally many come in turns: of a single place, each namespace has one turn after another.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -10,16 +11,20 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 /// A number of places.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct FairPlaces(Arc<Mutex<Places>>);
 
+#[derive(Debug)]
 struct Places {
     free: usize,
+    /// The namespace that was the last to get a place for which it had waited.
+    last: String,
     taken: HashMap<String, usize>,
     waiting: BTreeMap<String, VecDeque<oneshot::Sender<Place>>>,
 }
 
 /// A place, which is free again when this is dropped.
+#[derive(Debug)]
 pub struct Place {
     places: FairPlaces,
     namespace: String,
@@ -30,6 +35,7 @@ impl FairPlaces {
     pub fn new(free: usize) -> Self {
         Self(Arc::new(Mutex::new(Places {
             free,
+            last: String::new(),
             taken: HashMap::new(),
             waiting: BTreeMap::new(),
         })))
@@ -61,7 +67,8 @@ impl FairPlaces {
         }
     }
 
-    /// Gives free places to those who wait, first to the namespaces that have the fewest.
+    /// Gives free places to those who wait, first to the namespaces that have the fewest, and of these
+    /// in turns.
     fn hand_out(&self) {
         loop {
             let (sender, place) = {
@@ -99,13 +106,16 @@ impl Places {
     fn next(&mut self) -> Option<(String, oneshot::Sender<Place>)> {
         loop {
             let candidates = self.waiting.keys().filter(|namespace| self.may_take(namespace));
-            let namespace = candidates.min_by_key(|namespace| self.taken(namespace))?.clone();
+            // By their names, from the one after the last.
+            let order = |namespace: &&String| (self.taken(namespace), **namespace <= self.last);
+            let namespace = candidates.min_by_key(order)?.clone();
             let queue = self.waiting.get_mut(&namespace)?;
             let sender = queue.pop_front();
             if queue.is_empty() {
                 self.waiting.remove(&namespace);
             }
             if let Some(sender) = sender.filter(|sender| !sender.is_closed()) {
+                self.last.clone_from(&namespace);
                 return Some((namespace, sender));
             }
         }
@@ -168,5 +178,29 @@ mod tests {
         drop(held);
         assert_eq!(places.0.lock().free, 3);
         assert!(places.0.lock().taken.is_empty() && places.0.lock().waiting.is_empty());
+    }
+
+    #[test]
+    fn of_a_single_place_namespaces_have_turns_and_those_who_no_longer_wait_are_left_out() {
+        let turns = FairPlaces::new(1);
+        let held = turns.take("b").now_or_never().unwrap();
+        let wait = |namespace: &'static str| (namespace, turns.take(namespace).boxed());
+        let mut waiting: Vec<_> = ["a", "a", "b", "c", "c"].into_iter().map(wait).collect();
+        for (_, turn) in &mut waiting {
+            assert!(turn.now_or_never().is_none());
+        }
+        drop(waiting.remove(3));
+        drop(held);
+        let mut order = Vec::new();
+        loop {
+            let mut all = waiting.iter_mut().enumerate();
+            let Some((at, turn)) = all.find_map(|(at, (_, turn))| Some((at, turn.now_or_never()?))) else {
+                break;
+            };
+            order.push(waiting.remove(at).0);
+            drop(turn);
+        }
+        assert_eq!(order, ["c", "a", "b", "a"]);
+        assert!(waiting.is_empty() && turns.0.lock().waiting.is_empty());
     }
 }

@@ -26,6 +26,5 @@ pub mod imports;
 pub mod journal;
 pub mod meter;
 pub mod processor;
-pub mod round_robin;
 pub mod stop;
 pub mod store;

@@ -5,10 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
-use wasser_share::{Allowance, Others, idle};
+use wasser_share::{Allowance, FairPlaces, Others, idle};
 
 use super::meter::Meter;
-use super::round_robin::RoundRobin;
 
 /// What a call takes beyond this is slow. Those of the built-in plugins take less than a
 /// millisecond, those of an interpreter some more.
@@ -24,7 +23,7 @@ pub struct Processor {
     all: Allowance,
     slow: Allowance,
     /// Those that wait begin one after another: together, they would use the share of many.
-    turns: RoundRobin,
+    turns: FairPlaces,
     /// Nanoseconds of slowness that a call is expected to take.
     expected: AtomicU64,
     /// A call that had something charged in advance has ended.
@@ -63,7 +62,7 @@ impl Processor {
         Self {
             all: Allowance::many(),
             slow: Allowance::slow(),
-            turns: RoundRobin::default(),
+            turns: FairPlaces::new(1),
             expected: AtomicU64::new(nanoseconds(UNKNOWN)),
             settled: Notify::new(),
             others: others.clone(),
