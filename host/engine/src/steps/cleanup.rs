@@ -134,26 +134,9 @@ async fn is_answered(api: &Api<DynamicObject>, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
-    use wasser_plugin::{CallSite, Digest};
 
     use super::*;
-
-    fn site() -> Box<CallSite> {
-        Box::new(CallSite {
-            kind: "DemoRuntime".to_owned(),
-            registration: "fluid-system/demo".to_owned(),
-            digest: Digest::of(b"demo"),
-            method: "shutdown",
-            scope: None,
-        })
-    }
-
-    fn failed(source: CallError) -> EngineError {
-        EngineError::Plugin {
-            kind: "DemoRuntime".to_owned(),
-            source: Box::new(source),
-        }
-    }
+    use crate::steps::plugin_failures::{failed, site};
 
     #[rstest]
     #[case::trap(failed(CallError::Trap { site: site(), reason: "unreachable".to_owned(), said: None }), true)]

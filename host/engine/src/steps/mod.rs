@@ -24,6 +24,8 @@ mod migrate;
 mod node_labels;
 mod observe;
 mod outdated_volume;
+#[cfg(test)]
+mod plugin_failures;
 mod reference;
 mod refused;
 mod release;

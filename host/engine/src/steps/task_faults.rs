@@ -59,26 +59,9 @@ mod tests {
     use std::time::Duration;
 
     use rstest::rstest;
-    use wasser_plugin::{CallSite, Digest};
 
     use super::*;
-
-    fn site() -> Box<CallSite> {
-        Box::new(CallSite {
-            kind: "DemoRuntime".to_owned(),
-            registration: "fluid-system/demo".to_owned(),
-            digest: Digest::of(b"demo"),
-            method: "cache-states",
-            scope: None,
-        })
-    }
-
-    fn failed(source: CallError) -> EngineError {
-        EngineError::Plugin {
-            kind: "DemoRuntime".to_owned(),
-            source: Box::new(source),
-        }
-    }
+    use crate::steps::plugin_failures::{failed, site};
 
     #[rstest]
     #[case::trap(failed(CallError::Trap { site: site(), reason: "unreachable".to_owned(), said: None }), true)]
