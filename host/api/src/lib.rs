@@ -23,6 +23,7 @@ pub mod quantity;
 pub mod reasons;
 pub mod runtime_status;
 pub mod shared;
+pub mod shell;
 pub mod size;
 
 #[cfg(feature = "schema")]

@@ -2,17 +2,9 @@
 
 use crate::{Error, Result};
 
-/// `text` as one word of a POSIX shell. Single quotes are understood by every shell that an image
-/// may have as `sh`; the `$'…'` form is not. Every text that a user has a part in goes through this
-/// on its way into a script (CVE-2023-51699 was the lack of it).
-pub fn word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_string()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
+/// Every text that a user has a part in goes through this on its way into a script (CVE-2023-51699 was
+/// the lack of it).
+pub use wasser_api::shell::word;
 
 /// Refuses control characters and line breaks of any kind: neither scripts nor the YAML that
 /// carries them can have all of them.
@@ -24,20 +16,5 @@ pub fn check(field: &str, text: &str) -> Result<()> {
             format!("contains the control character {c:?}; remove it"),
         )),
         None => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    #[rstest]
-    #[case("plain", "plain")]
-    #[case("a b", "'a b'")]
-    #[case("it's", r"'it'\''s'")]
-    #[case("$(x)", "'$(x)'")]
-    #[case("", "''")]
-    fn words(#[case] text: &str, #[case] word: &str) {
-        assert_eq!(super::word(text), word);
     }
 }

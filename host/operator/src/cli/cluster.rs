@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
-
-use super::shell::word;
+use wasser_api::shell::word;
 
 /// Which cluster, and as whom.
 #[derive(Debug, Clone, Default, clap::Args)]

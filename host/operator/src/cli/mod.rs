@@ -14,7 +14,6 @@ mod precompile;
 mod records;
 mod render;
 mod run;
-mod shell;
 mod signals;
 mod webhook;
 

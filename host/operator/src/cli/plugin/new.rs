@@ -4,9 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use wasser_api::shell::word;
 use wasser_author::{Sdk, create};
-
-use crate::cli::shell::word;
 
 /// What to write.
 #[derive(Debug, clap::Args)]

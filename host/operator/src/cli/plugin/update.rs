@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
+use wasser_api::shell::word;
 use wasser_author::Project;
-
-use crate::cli::shell::word;
 
 /// What to update.
 #[derive(Debug, clap::Args)]

@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::ResourceExt;
 use serde_json::Value;
+use wasser_api::shell::word;
 use wasser_oci::{Credentials, PublicKey, Reference, Registry, RegistryError};
 use wasser_pack::oci::artifact::Artifact;
 use wasser_pack::{CHART_KEY, COMPONENT_KEY, Registered};
@@ -18,7 +19,6 @@ use super::desk::Desk;
 use super::error::{ArtifactError, ChangeError};
 use super::plugin_yaml::PluginYaml;
 use super::revision;
-use crate::cli::shell::word;
 
 /// The namespace of what is not registered yet.
 const NAMESPACE: &str = "offered";
