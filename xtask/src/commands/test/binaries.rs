@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use wasser_test_cluster::machine::paths;
 
+use super::failures::failures;
 use super::report::Report;
 use crate::commands::interrupt::{self, Running};
 
@@ -302,13 +303,9 @@ fn counted(command: &mut Command, name: &str, report: &Report) -> Result<bool> {
         if let Some((passed, failed)) = result(&line) {
             results += 1;
             report.counted(passed, failed);
-        } else if let Some(test) = line
-            .strip_prefix("test ")
-            .and_then(|rest| rest.strip_suffix(" ... FAILED"))
-        {
-            report.failed(format!("{test} in {name}"));
         }
     }
+    failures(&printed).for_each(|failure| report.failed(format!("{name}: {failure}")));
     let status = running.wait()?;
     println!("\n<-- {name}, after {:.1} s\n{printed}", began.elapsed().as_secs_f32());
     interrupt::check()?;

@@ -3,6 +3,7 @@
 mod binaries;
 mod cluster_options;
 mod end_to_end;
+mod failures;
 mod faults;
 mod fuzz;
 mod needs;
