@@ -10,7 +10,8 @@ use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
-use wasser_test_cluster::operator::{OperatorCommand, OperatorProcess, get};
+use wasser_test_cluster::http::get;
+use wasser_test_cluster::operator::{OperatorCommand, OperatorProcess};
 
 use crate::metrics::Metrics;
 use crate::user::{Logs, User};

@@ -9,6 +9,7 @@
 mod control_plane;
 mod external;
 mod fake;
+pub mod http;
 pub mod install;
 mod kubeconfig;
 mod lifecycle;

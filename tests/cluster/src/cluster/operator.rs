@@ -1,8 +1,7 @@
 //! A `wasser run` that is a process of this machine, for the demo, the benchmarks and the tests.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -11,11 +10,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::http::get;
 use super::metrics::Metrics;
 use crate::machine::ports::free_ports;
 
-/// How long the operator may take to answer.
-const ANSWER: Duration = Duration::from_secs(10);
 /// Between two questions whether the operator is ready, or has ended.
 const PAUSE: Duration = Duration::from_millis(2);
 /// How long the operator may take to stop: it finishes what it has begun.
@@ -191,44 +189,11 @@ impl Drop for OperatorProcess {
     }
 }
 
-/// Asks an operator for a path. Returns the status and the body of the answer.
-pub fn get(address: SocketAddr, path: &str) -> Result<(u16, String)> {
-    let mut stream =
-        TcpStream::connect_timeout(&address, ANSWER).with_context(|| format!("connecting to {address}"))?;
-    stream
-        .set_read_timeout(Some(ANSWER))
-        .context("limiting the wait for an answer")?;
-    // With HTTP/1.0, the answer ends with the connection.
-    stream
-        .write_all(format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes())
-        .with_context(|| format!("asking for {path}"))?;
-    let mut answer = String::new();
-    stream
-        .read_to_string(&mut answer)
-        .with_context(|| format!("reading {path}"))?;
-    parse(&answer).with_context(|| format!("{path} is not answered with HTTP: {answer}"))
-}
-
-fn parse(answer: &str) -> Option<(u16, String)> {
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    let status = head.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.parse().ok()?;
-    Some((status, body.to_owned()))
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-
-    #[test]
-    fn answers_are_understood() {
-        assert_eq!(
-            parse("HTTP/1.0 503 Service Unavailable\r\ncontent-length: 4\r\n\r\nwait"),
-            Some((503, "wait".to_owned()))
-        );
-        assert_eq!(parse("SSH-2.0\r\n\r\n"), None);
-    }
 
     /// Starts a shell script in place of `wasser`.
     fn start(directory: &Path, script: &str) -> OperatorProcess {
