@@ -8,15 +8,17 @@ use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
 use super::report::{Report, hundredths};
-use super::{Amount, Options, Scale, System, bind, call, delete, operations, render};
+use super::{Admissions, Amount, Options, Scale, System, bind, call, delete, operations, render, webhook};
 
 /// What is short: enough that a request more for each Dataset shows.
 const DATASETS: u32 = 50;
 const CHAIN: u32 = 10;
 const NODES: u32 = 10;
+const PODS: u32 = 100;
+const CLIENTS: u32 = 8;
 
 /// The figures that are compared, by benchmark.
-const FIGURES: [(&str, &[&str]); 5] = [
+const FIGURES: [(&str, &[&str]); 6] = [
     (
         "bind",
         &[
@@ -40,6 +42,18 @@ const FIGURES: [(&str, &[&str]); 5] = [
             "chain.longestGapSeconds",
         ],
     ),
+    (
+        "webhook",
+        &[
+            "usageAfterwards.peakRssMegabytes",
+            "usageAfterwards.rssMegabytes",
+            "cpuMillisecondsPerReview",
+            "steeredMilliseconds.median",
+            "steeredMilliseconds.p95",
+            "withSidecarMilliseconds.median",
+            "withSidecarMilliseconds.p95",
+        ],
+    ),
     ("call", &["callMicroseconds", "instantiateMicroseconds"]),
     (
         "render",
@@ -58,7 +72,7 @@ pub fn all(options: &Options, compare: Option<&Path>) -> Result<Report> {
     let mut report = Report::new(
         "all",
         options,
-        json!({"datasets": DATASETS, "chain": CHAIN, "fakeNodes": NODES}),
+        json!({"datasets": DATASETS, "chain": CHAIN, "fakeNodes": NODES, "pods": PODS, "clients": CLIENTS}),
     );
     let scale = Scale {
         count: DATASETS,
@@ -74,6 +88,10 @@ pub fn all(options: &Options, compare: Option<&Path>) -> Result<Report> {
         nodes: NODES,
         keep: false,
     };
+    let pods = Admissions {
+        count: PODS,
+        clients: CLIENTS,
+    };
     let mut figures = Map::new();
     for (name, _) in FIGURES {
         eprintln!("measuring {name}");
@@ -81,6 +99,7 @@ pub fn all(options: &Options, compare: Option<&Path>) -> Result<Report> {
             "bind" => bind(options, &scale),
             "delete" => delete(options, &scale),
             "operations" => operations(options, &amount),
+            "webhook" => webhook(options, pods),
             "call" => call(options, None),
             _ => render(options),
         };

@@ -121,6 +121,11 @@ impl FakeCluster {
         self.create_list(&json!({"apiVersion": "v1", "kind": "List", "items": items}))
     }
 
+    /// The program `wasser`.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// The directory of logs.
     pub fn directory(&self) -> &Path {
         &self.directory

@@ -1,9 +1,10 @@
-//! `cargo xtask bench`: measures binding, deleting, data operations, calling, rendering and mounting,
-//! each as one JSON object.
+//! `cargo xtask bench`: measures binding, deleting, data operations, admission, calling, rendering and
+//! mounting, each as one JSON object.
 //!
 //! `bind`, `delete` and `operations` run the operator against a separate control plane with fake nodes, whose
 //! pods are ready at once: this measures the operator and the API server. `floor` measures the same
-//! without an operator, as the least that it can cost, and `scale` what thousands of Datasets do to each other. `call` and `render` run
+//! without an operator, as the least that it can cost, and `scale` what thousands of Datasets do to each other.
+//! `webhook` creates pods by way of `wasser webhook`. `call` and `render` run
 //! the measuring examples of the plugin host and of the chart's renderer. `volume` measures pods
 //! that mount a dataset on a real node, and `data` what loads and copies its files. A benchmark starts from nothing: it ends clusters that an
 //! earlier run has left, and reports what else the machine did meanwhile.
@@ -31,6 +32,7 @@ mod swapped;
 mod usage;
 mod volume;
 mod watch;
+mod webhook;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -49,6 +51,7 @@ pub use operations::{Amount, operations};
 pub use report::Report;
 pub use scale::{Growth, scale};
 pub use volume::{Load, volume};
+pub use webhook::{Admissions, webhook};
 
 /// How to measure.
 #[derive(Debug, Clone, clap::Args)]

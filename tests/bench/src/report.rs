@@ -163,6 +163,12 @@ pub fn quantile<T: Copy>(sorted: &[T], part: f64) -> Option<T> {
     sorted.get(rank.min(sorted.len()).checked_sub(1)?).copied()
 }
 
+/// Returns what is said of many times, in any order.
+pub fn spread(mut times: Vec<f64>) -> Value {
+    times.sort_by(f64::total_cmp);
+    json!({"count": times.len(), "median": quantile(&times, 0.5), "p95": quantile(&times, 0.95), "most": times.last()})
+}
+
 fn machine() -> Value {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let field = |text: &str, key: &str| {
@@ -284,6 +290,8 @@ mod tests {
             (Some(2), Some(4), Some(7))
         );
         assert_eq!(quantile::<u32>(&[], 0.5), None);
+        let said = spread(vec![3.0, 1.0, 2.0]);
+        assert_eq!(said, json!({"count": 3, "median": 2.0, "p95": 3.0, "most": 3.0}));
     }
 
     #[test]

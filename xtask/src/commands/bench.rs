@@ -1,18 +1,18 @@
-//! `cargo xtask bench all|bind|floor|scale|delete|operations|neighbour|call|render|volume|data`
+//! `cargo xtask bench all|bind|floor|scale|delete|operations|neighbour|webhook|call|render|volume|data`
 
 use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
-use wasser_bench::{self as bench, Amount, Files, Growth, Load, Options, Report, Scale, System};
+use wasser_bench::{self as bench, Admissions, Amount, Files, Growth, Load, Options, Report, Scale, System};
 use wasser_test_cluster::machine::debian::{self, Need};
 
 /// The benchmark to run. Its result is one JSON object on standard output.
 #[derive(Debug, Subcommand)]
 pub enum Args {
-    /// Measure bind, delete, operations, call and render in a short form, and show them beside the
-    /// figures of an earlier run
+    /// Measure bind, delete, operations, webhook, call and render in a short form, and show them
+    /// beside the figures of an earlier run
     All {
         /// What an earlier run has written by --json-out
         #[arg(long, value_name = "FILE")]
@@ -112,6 +112,19 @@ pub enum Args {
         /// The number of fake nodes
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
         nodes: u32,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Create pods by way of the webhook, none of which is kept, and measure its memory, its processor
+    /// time, and how long creations take with and without it
+    Webhook {
+        /// The number of pods of each kind: those that it is not asked about, those that it steers to
+        /// caches, and those that get a client of their own
+        #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        count: u32,
+        /// How many pods are created at a time
+        #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=100))]
+        clients: u32,
         #[command(flatten)]
         options: Options,
     },
@@ -251,6 +264,17 @@ pub fn run(args: &Args) -> Result<()> {
                 keep: *keep,
             };
             (bench::operations(options, &amount)?, options)
+        }
+        Args::Webhook {
+            count,
+            clients,
+            options,
+        } => {
+            let pods = Admissions {
+                count: *count,
+                clients: *clients,
+            };
+            (bench::webhook(options, pods)?, options)
         }
         Args::Call { against, options } => (bench::call(options, against.as_deref())?, options),
         Args::Volume { pods, kills, options } => {

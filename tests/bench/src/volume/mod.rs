@@ -11,7 +11,7 @@ use serde_json::json;
 
 use self::recovery::recovery;
 use self::throughput::{MEBIBYTES, throughput};
-use super::report::{Report, quantile, seconds};
+use super::report::{Report, seconds, spread};
 use super::usage::Usage;
 use super::{Options, processes};
 use crate::real_cluster::{RealCluster, SLEEP, pod};
@@ -102,11 +102,6 @@ fn together(real: &RealCluster, load: Load, report: &mut Report) -> Result<()> {
 fn published(real: &RealCluster) -> Result<Vec<f64>> {
     let log = real.kubectl(&["logs", "-n", SYSTEM, "daemonset/wasser-csi", "--tail=-1"])?;
     Ok(log.lines().filter_map(publish_milliseconds).collect())
-}
-
-fn spread(mut times: Vec<f64>) -> serde_json::Value {
-    times.sort_by(f64::total_cmp);
-    json!({"count": times.len(), "median": quantile(&times, 0.5), "p95": quantile(&times, 0.95), "most": times.last()})
 }
 
 /// Parses how long a call took from a line of the node plugin's log.

@@ -1,0 +1,93 @@
+//! A `wasser webhook` that is a process of this machine, and the configuration by which the API server
+//! comes to it.
+
+use std::fs::File;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use wasser_test_cluster::machine::ports::free_ports;
+
+use super::pods::{SIDECAR_LABEL, STEERED_LABEL};
+use crate::fake_cluster::{FakeCluster, SYSTEM};
+use crate::objects::NAMESPACE;
+use crate::usage::Usage;
+
+/// The name of the configuration.
+const CONFIGURATION: &str = "bench";
+/// The Secret with the certificates.
+const SECRET: &str = "webhook-certs";
+
+/// A running webhook, which is killed when this is dropped.
+pub struct Webhook {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Webhook {
+    /// Starts it, and waits until it has told the API server whom to trust.
+    pub fn start(fake: &FakeCluster) -> Result<Self> {
+        let [port] = free_ports(Ipv4Addr::LOCALHOST)?;
+        fake.create_list(&json!({"apiVersion": "v1", "kind": "List", "items": [configuration(port)]}))?;
+        let log = fake.directory().join("webhook.log");
+        let output = File::create(&log).with_context(|| format!("creating {}", log.display()))?;
+        let child = Command::new(fake.program())
+            .args(["webhook", "--namespace", SYSTEM, "--secret", SECRET])
+            .args(["--configuration", CONFIGURATION, "--name", "127.0.0.1"])
+            .args(["--addr", &format!("127.0.0.1:{port}")])
+            .env("KUBECONFIG", fake.cluster().kubeconfig())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(output)
+            .spawn();
+        let child = child.with_context(|| format!("starting {}", fake.program().display()))?;
+        let webhook = Self { child, log };
+        let bundles = "jsonpath={.webhooks[*].clientConfig.caBundle}";
+        let kind = "mutatingwebhookconfiguration";
+        let told = fake.cluster().wait(
+            "whom the API server trusts",
+            &["get", kind, CONFIGURATION, "-o", bundles],
+            |said| !said.is_empty(),
+        );
+        told.with_context(|| format!("the webhook's log is {}", webhook.log.display()))?;
+        Ok(webhook)
+    }
+
+    /// What the process has used so far.
+    pub fn usage(&self) -> Result<Usage> {
+        let usage = Usage::of(self.child.id());
+        usage.with_context(|| format!("asking for the webhook's usage; its log is {}", self.log.display()))
+    }
+}
+
+impl Drop for Webhook {
+    fn drop(&mut self) {
+        // The process may have ended by itself, which the benchmark has noticed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// As the chart has it, but by address and for the namespace of the Datasets.
+fn configuration(port: u16) -> Value {
+    let webhook = |name: &str, label: &str| {
+        json!({
+            "name": name, "admissionReviewVersions": ["v1"], "sideEffects": "None", "failurePolicy": "Ignore",
+            "timeoutSeconds": 5, "reinvocationPolicy": "IfNeeded",
+            "clientConfig": {"url": format!("https://127.0.0.1:{port}/mutate-fluid-io-v1alpha1-schedulepod")},
+            "objectSelector": {"matchLabels": {label: "true"}},
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": NAMESPACE}},
+            "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"],
+                "scope": "Namespaced"}]
+        })
+    };
+    json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
+        "metadata": {"name": CONFIGURATION},
+        "webhooks": [
+            webhook("fuse.serverful.fluid.io", STEERED_LABEL), webhook("sidecar.fuse.fluid.io", SIDECAR_LABEL)
+        ]
+    })
+}
