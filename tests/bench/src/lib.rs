@@ -48,6 +48,7 @@ pub use fake_cluster::register;
 pub use neighbour::neighbour;
 pub use objects::System;
 pub use operations::{Amount, operations};
+pub use real_cluster::Runtime;
 pub use report::Report;
 pub use scale::{Growth, scale};
 pub use volume::{Load, volume};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
-use wasser_bench::{self as bench, Admissions, Amount, Files, Growth, Load, Options, Report, Scale, System};
+use wasser_bench::{self as bench, Admissions, Amount, Files, Growth, Load, Options, Report, Runtime, Scale, System};
 use wasser_test_cluster::machine::debian::{self, Need};
 
 /// The benchmark to run. Its result is one JSON object on standard output.
@@ -145,7 +145,10 @@ pub enum Args {
     /// Mount a dataset into pods of a real node, and measure publishing, throughput, and recovery
     /// after kills of the fuse pod
     Volume {
-        /// The number of pods that start together
+        /// Whose fuse pod is killed; publishing and throughput are measured with juicefs alone
+        #[arg(long, value_enum, default_value = "juicefs")]
+        runtime: Runtime,
+        /// The number of pods that start together, with juicefs
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=90))]
         pods: u32,
         /// How often the fuse pod is killed
@@ -205,9 +208,10 @@ impl Place {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    debian::prepare(match args {
-        Args::Volume { .. } | Args::Data { .. } => &Need::DEMO,
-        _ => &[Need::CompilerForGuests],
+    debian::prepare(&match args {
+        Args::Volume { runtime, .. } => [Need::DEMO.as_slice(), runtime.needs()].concat(),
+        Args::Data { .. } => Need::DEMO.to_vec(),
+        _ => vec![Need::CompilerForGuests],
     });
     let (report, options) = match args {
         Args::Bind {
@@ -277,8 +281,14 @@ pub fn run(args: &Args) -> Result<()> {
             (bench::webhook(options, pods)?, options)
         }
         Args::Call { against, options } => (bench::call(options, against.as_deref())?, options),
-        Args::Volume { pods, kills, options } => {
+        Args::Volume {
+            runtime,
+            pods,
+            kills,
+            options,
+        } => {
             let load = Load {
+                runtime: *runtime,
                 pods: *pods,
                 kills: *kills,
             };

@@ -14,7 +14,7 @@ pub use self::files::Files;
 use self::rounds::{Kind, rounds};
 use super::Options;
 use super::report::Report;
-use crate::real_cluster::{DATA, RealCluster, SLEEP};
+use crate::real_cluster::{DATA, RealCluster, Runtime, SLEEP};
 
 /// Where the files are in the dataset.
 const FILES: &str = "/in";
@@ -28,7 +28,7 @@ const KEEPER: &str = "keeper";
 pub fn data(options: &Options, amount: Files) -> Result<Report> {
     let parameters = json!({"files": amount.files, "mebibytes": amount.mebibytes, "rounds": amount.rounds});
     let mut report = Report::new("data", options, parameters);
-    let real = RealCluster::new(options, &mut report)?;
+    let real = RealCluster::new(options, Runtime::Juicefs, &mut report)?;
     real.create_dataset()?;
     real.create_pod("app", "app", SLEEP)?;
     real.wait_ready("name=app")?;

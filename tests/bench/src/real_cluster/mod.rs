@@ -1,5 +1,8 @@
 //! The cluster that `volume` and `data` measure on: a real node, Wasser installed by its chart, and a Dataset
-//! in a real JuiceFS.
+//! of a real cache system.
+
+mod runtime;
+mod stores;
 
 use std::fs;
 use std::process::Command;
@@ -8,9 +11,11 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
+pub use self::runtime::Runtime;
+pub use self::stores::CONTENT;
 use crate::report::{Report, seconds};
 use crate::{Options, cargo, processes};
-use wasser_test_cluster::machine::paths;
+use wasser_test_cluster::machine::{self, paths};
 use wasser_test_cluster::packages::{guests, images};
 use wasser_test_cluster::{Cluster, Node, Options as ClusterOptions, install};
 
@@ -20,19 +25,16 @@ const CLUSTER: &str = "cluster-volume";
 pub const DATA: &str = "/data";
 /// How many seconds the pod sleeps whose mount is watched: its process is found by this number.
 pub const SLEEP: &str = "86399";
-/// Parts of the command lines of clients of the file system: of workers, and of those that mount
-/// the dataset.
-pub const CLIENT: [&str; 3] = ["juicefs", "/runtime-mnt/", "juicefs-fuse"];
 
 /// A cluster with Wasser in it, which ends when this is dropped.
 pub struct RealCluster {
     cluster: Cluster,
-    redis: String,
+    runtime: Runtime,
 }
 
 impl RealCluster {
     /// Builds what is needed, starts the cluster, and installs Wasser.
-    pub fn new(options: &Options, report: &mut Report) -> Result<Self> {
+    pub fn new(options: &Options, runtime: Runtime, report: &mut Report) -> Result<Self> {
         let foreign = std::env::var_os("KUBECONFIG").is_some_and(|value| !value.is_empty());
         ensure!(
             !foreign,
@@ -48,12 +50,14 @@ impl RealCluster {
             nodes: 1,
             stand_ins: false,
         })?;
-        let redis = cluster.redis()?;
-        let real = Self { cluster, redis };
-        real.cluster.load_image(&images::juicefs()?)?;
+        let real = Self { cluster, runtime };
+        for image in runtime.images()? {
+            real.cluster.load_image(&image)?;
+        }
         install::load(&real.cluster, &images::wasser(&program, &packages, install::VERSION)?)?;
         let began = Instant::now();
-        install::install(&real.cluster, &chart, &["operator.replicas=1"])?;
+        let settings = [["operator.replicas=1"].as_slice(), runtime.settings()].concat();
+        install::install(&real.cluster, &chart, &settings)?;
         report.figure("installSeconds", seconds(began.elapsed()))?;
         Ok(real)
     }
@@ -83,32 +87,30 @@ impl RealCluster {
 
     /// Creates the Dataset and waits until it is Bound.
     pub fn create_dataset(&self) -> Result<()> {
-        let mount = json!([{"name": "store", "mountPath": "/data/store"}]);
-        let metadata = json!({"name": "demo"});
-        self.apply(json!({"apiVersion": "v1", "kind": "List", "items": [
-            {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "jfs-secret"},
-                "stringData": {"metaurl": self.redis}},
-            {"apiVersion": "data.fluid.io/v1alpha1", "kind": "Dataset", "metadata": metadata, "spec": {
-                "accessModes": ["ReadWriteMany"],
-                "mounts": [{"name": "bench", "mountPoint": "juicefs:///",
-                    "options": {"storage": "file", "bucket": "/data/store"},
-                    "encryptOptions": [{"name": "metaurl",
-                        "valueFrom": {"secretKeyRef": {"name": "jfs-secret", "key": "metaurl"}}}]}]}},
-            {"apiVersion": "data.fluid.io/v1alpha1", "kind": "JuiceFSRuntime", "metadata": metadata, "spec": {
-                "replicas": 1,
-                "tieredstore": {"levels": [
-                    {"mediumtype": "SSD", "path": "/var/cache/bench", "quota": "4Gi", "low": "0.05"}]},
-                "worker": {"volumeMounts": mount}, "fuse": {"volumeMounts": mount},
-                "volumes": [{"name": "store",
-                    "hostPath": {"path": "/var/lib/juicefs-bench", "type": "DirectoryOrCreate"}}]}},
-        ]}))?;
-        self.kubectl(&[
-            "wait",
-            "--for=jsonpath={.status.phase}=Bound",
-            "dataset/demo",
-            "--timeout=120s",
-        ])
-        .map(drop)
+        let objects = match self.runtime {
+            Runtime::Juicefs => stores::juicefs(&self.cluster.redis()?),
+            Runtime::Thin => stores::thin(&self.cluster.s3()?)?,
+            Runtime::Alluxio => {
+                self.apply(stores::keeper())?;
+                self.wait_ready(&format!("name={}", stores::KEEPER))?;
+                stores::alluxio()
+            }
+        };
+        self.apply(json!({"apiVersion": "v1", "kind": "List", "items": objects}))?;
+        let dataset = format!("dataset/{}", stores::NAME);
+        let bound = "--for=jsonpath={.status.phase}=Bound";
+        self.kubectl(&["wait", bound, &dataset, "--timeout=300s"]).map(drop)
+    }
+
+    /// Sees to it that there is a file in the Dataset which contains [`CONTENT`]. Returns its path in
+    /// the pod `app`.
+    pub fn probe(&self) -> Result<String> {
+        if self.runtime == Runtime::Alluxio {
+            return Ok(format!("{DATA}{}", stores::IN_ALLUXIO));
+        }
+        let path = format!("{DATA}/probe");
+        self.exec("app", "app", &format!("printf %s '{CONTENT}' > {path} && sync"))?;
+        Ok(path)
     }
 
     /// Creates a pod that has the dataset.
@@ -127,12 +129,25 @@ impl RealCluster {
         self.kubectl(&["exec", pod, "-c", container, "--", "sh", "-c", command])
     }
 
+    /// Returns the clients that run, of whichever pods.
+    pub fn clients(&self) -> Vec<u32> {
+        processes::running(self.runtime.client())
+    }
+
+    /// Returns how many mounts the node has.
+    pub fn mounts(&self) -> Result<usize> {
+        let mut command = self.cluster.node_command("cat").context("there is no real node")?;
+        let table = machine::run(command.arg("/proc/self/mountinfo"))?;
+        Ok(table.lines().count())
+    }
+
     /// Returns the pod that mounts the dataset, and the processes of its client.
     pub fn fuse_pod(&self) -> Result<(String, Vec<u32>)> {
         let columns = "jsonpath={.items[0].metadata.name} {.items[0].metadata.uid}";
-        let said = self.kubectl(&["get", "pod", "-l", "role=juicefs-fuse", "-o", columns])?;
+        let selector = format!("role={}", self.runtime.role());
+        let said = self.kubectl(&["get", "pod", "-l", &selector, "-o", columns])?;
         let (name, uid) = said.split_once(' ').context("there is no fuse pod")?;
-        let clients = processes::of_pod(&processes::running(&CLIENT), uid);
+        let clients = processes::of_pod(&self.clients(), uid);
         ensure!(!clients.is_empty(), "the fuse pod {name} has no client that runs");
         Ok((name.to_owned(), clients))
     }
@@ -170,7 +185,7 @@ pub fn pod(name: &str, group: &str, sleep: &str) -> serde_json::Value {
                 "name": "app", "image": images::BUSYBOX, "command": ["sleep", sleep],
                 "volumeMounts": [{"name": "data", "mountPath": DATA, "mountPropagation": "HostToContainer"}]
             }],
-            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "demo"}}]
+            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": stores::NAME}}]
         }
     })
 }
