@@ -27,6 +27,7 @@ impl<R: Implement> Kit<R> {
             let _size = R::storage_stats(&ctx, &host);
             let _change = R::should_update_ufs(&ctx, &host);
             let _health = R::check_runtime_healthy(&ctx, &host);
+            let _mounts = R::prepare_ufs(&ctx, &host);
             if let Ok(states) = R::cache_states(&ctx, &host) {
                 assert!(states.len() < 32, "{:?} from {:?}", states.len(), answer);
             }

@@ -24,10 +24,13 @@ pub struct Fuzzing {
     filter: Option<String>,
 }
 
+/// Seconds for all targets of the regular tests, however many there are.
+const TOGETHER: u32 = 400;
+
 impl Fuzzing {
     /// That of the regular tests, which should not fail for what nobody has changed.
     pub const USUAL: Self = Self {
-        seconds: 60,
+        seconds: TOGETHER / TARGETS.len() as u32,
         seed: Some(1),
         filter: None,
     };
@@ -44,7 +47,7 @@ struct Target {
     test: &'static str,
 }
 
-const TARGETS: [Target; 7] = [
+const TARGETS: [Target; 9] = [
     Target {
         name: "components",
         package: "wasser-plugin",
@@ -76,6 +79,12 @@ const TARGETS: [Target; 7] = [
         test: "no_report_is_too_odd::case_1_community",
     },
     Target {
+        name: "reports of JuiceFS Enterprise",
+        package: "wasser-juicefs",
+        program: &["--test", "reports"],
+        test: "no_report_is_too_odd::case_2_enterprise",
+    },
+    Target {
         name: "reports of Alluxio",
         package: "wasser-alluxio",
         program: &["--test", "conversations"],
@@ -86,6 +95,12 @@ const TARGETS: [Target; 7] = [
         package: "wasser-jindo",
         program: &["--test", "reports"],
         test: "no_report_is_too_odd",
+    },
+    Target {
+        name: "reports of CacheRuntimes",
+        package: "wasser-cache",
+        program: &["--test", "entries"],
+        test: "no_answer_is_too_odd",
     },
 ];
 
