@@ -1,6 +1,7 @@
 //! What charts may install, as tables: an object, a grant, and the words of the refusal.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
+mod beyond;
 mod claims;
 mod labels;
 mod mutations;
@@ -9,6 +10,9 @@ mod pods;
 mod roles;
 mod secrets;
 mod selectors;
+#[path = "../support/mod.rs"]
+mod support;
+mod values;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::DynamicObject;

@@ -20,7 +20,7 @@ pub struct Fuzzing {
     /// Begin with this number, and not with one by chance: what is tried is then much the same each time
     #[arg(long)]
     seed: Option<u32>,
-    /// Part of what is read: components, registrations, objects, records, reports
+    /// Part of what is read: components, registrations, values, objects, records, reports
     filter: Option<String>,
 }
 
@@ -47,7 +47,7 @@ struct Target {
     test: &'static str,
 }
 
-const TARGETS: [Target; 9] = [
+const TARGETS: [Target; 10] = [
     Target {
         name: "components",
         package: "wasser-plugin",
@@ -59,6 +59,12 @@ const TARGETS: [Target; 9] = [
         package: "wasser-plugin",
         program: &["--test", "mutations"],
         test: "a_registration_that_is_nearly_right_is_refused_in_few_words_or_not",
+    },
+    Target {
+        name: "values",
+        package: "wasser-chart",
+        program: &["--test", "policy"],
+        test: "values::no_values_of_a_plugin_get_power_over_nodes_past_the_policy",
     },
     Target {
         name: "objects",

@@ -60,7 +60,7 @@ enum Part {
     /// and again. Prints counts as JSON
     Faults(faults::Storms),
     /// Only look for inputs that panic, hang or get past a check, in what reads components,
-    /// registrations, objects, records and reports. libFuzzer makes them
+    /// registrations, values, objects, records and reports. libFuzzer makes them
     Fuzz(fuzz::Fuzzing),
 }
 
