@@ -14,12 +14,12 @@ use wasser_test_cluster::packages::guests;
 
 use crate::objects::resource;
 use crate::plugins::Verdict;
-use crate::{Operator, environment, manifests, tools};
+use crate::{Operator, environment, manifests, shell, tools};
 
 /// The kind of the guide's runtime.
 pub const EXAMPLE: &str = "ExampleRuntime";
-/// The name of its registration.
-const NAME: &str = "example";
+/// The name of its registration, and of its parts.
+pub const NAME: &str = "example";
 /// The CRD of its kind.
 const CRD: &str = "exampleruntimes.data.fluid.io";
 
@@ -67,9 +67,10 @@ pub struct Guide {
 }
 
 impl Guide {
-    /// Writes the guide's files; `change` sees the path and the content of each.
-    pub fn write(change: impl Fn(&str, &mut String)) -> Self {
-        let root = environment::root().join("target/guide");
+    /// Writes the guide's files into a directory below `target`; `change` sees the path and the content
+    /// of each. Tests that run at the same time have a directory each.
+    pub fn write(directory: &str, change: impl Fn(&str, &mut String)) -> Self {
+        let root = environment::root().join("target").join(directory);
         let guide = Self { root };
         guide.check_out();
         for (path, mut content) in listings() {
@@ -127,6 +128,12 @@ impl Guide {
             demo: self.root.join("demo.yaml").display().to_string(),
         }
     }
+
+    /// Does what a block of the guide says, with the operator in this namespace, and returns what it
+    /// prints.
+    pub async fn does(&self, block: &str, operator: &str) -> String {
+        shell::run(&self.root, block, operator, &[]).await
+    }
 }
 
 /// The packaged runtime.
@@ -166,6 +173,31 @@ impl Operator {
             uid = self.apply(&object).await.metadata.uid;
         }
         uid.expect("an object that the API server has made has a UID")
+    }
+
+    /// Waits until the Dataset `demo` of a plugin of the guide is bound, and sees to it that a worker
+    /// and a client of the plugin were told its source, which both show in a file. A pod reads that of
+    /// the client.
+    pub async fn read_demo(&self, plugin: &str) {
+        let dataset = self.bound("demo").await;
+        let source = dataset
+            .data
+            .pointer("/spec/mounts/0/mountPoint")
+            .and_then(Value::as_str);
+        let source = source.expect("the guide's Dataset has a mount");
+        let container = format!("{plugin}-worker");
+        let served = self.exec("demo-worker-0", &container, &["cat", "/cache/source"]).await;
+        assert_eq!(served.trim(), source);
+        self.run_with_claim("reader", "demo").await;
+        assert_eq!(self.inside("reader", "cat /data/source").await.trim(), source);
+        self.delete_pods().await;
+    }
+
+    /// Waits until the runtimes of a kind have been looked at a few times more.
+    pub async fn reconciled(&self, kind: &str) {
+        let before = self.metrics().await.reconciles(kind);
+        let more = || async { (self.metrics().await.reconciles(kind) >= before + 3).then_some(()) };
+        self.eventually("more reconciles", more).await;
     }
 
     /// Deletes a Dataset of the guide's runtime, and waits until both are gone.

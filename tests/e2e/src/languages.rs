@@ -3,32 +3,21 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
-use tokio::process::Command;
+use kube::api::DynamicObject;
 use wasser_test_cluster::machine::tools::{javascript_packages, python_environment};
 use wasser_test_registry::TestRegistry;
 
-use crate::{Operator, environment, guide, manifests};
+use crate::{Operator, environment, guide, manifests, release, shell};
 
-/// The kind of the guide's runtime, and its CRD.
+/// The API of the guide's objects, the kind of its runtime, and the CRD of that.
+const API: &str = "data.fluid.io/v1alpha1";
 const KIND: &str = "MyCacheRuntime";
 const CRD: &str = "mycacheruntimes.data.fluid.io";
 /// Its name, which is also that of its directory and registration.
 const NAME: &str = "my-cache";
 /// The registry of the guide.
 const REGISTRY: &str = "registry.example.org";
-/// What the author's shell adds to the guide's commands: where this cluster and its registry are, and
-/// consent.
-const SHELL: &str = r#"
-wasser() {
-    case "$2" in
-    push) command wasser "$@" --plain-http ;;
-    install) command wasser "$@" --plain-http --yes --timeout 5m -n "$OPERATOR" ;;
-    *) command wasser "$@" ;;
-    esac
-}
-"#;
 
 /// A language of the guide.
 pub struct Language {
@@ -96,36 +85,18 @@ impl Author {
         // Its own command says then that all is there.
         let link = format!("ln -s \"$INSTALLED\" {place}");
         let block = block.replace(installs, &link).replace(REGISTRY, &self.registry);
-        let program = environment::wasser();
-        let own = program.parent().expect("a program is in a directory").to_owned();
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let path = std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&path)));
-        let output = Command::new("sh")
-            .args(["-eu", "-c", &format!("{SHELL}{block}")])
-            .current_dir(directory)
-            .env("PATH", path.expect("a PATH"))
-            .env("INSTALLED", &self.language.installed)
-            .env("OPERATOR", &self.namespace)
-            // A component is compiled once for all commands and for the operator.
-            .env("WASSER_CACHE_DIR", environment::scratch().join("cache"))
-            .envs([("PIP_NO_INDEX", "1"), ("PIP_DISABLE_PIP_VERSION_CHECK", "1")])
-            .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .output()
-            .await
-            .expect("starting a shell");
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{block}\n--- has failed:\n{text}{errors}");
-        text
+        let installed = [("INSTALLED", self.language.installed.as_path())];
+        shell::run(directory, &block, &self.namespace, &installed).await
     }
 }
 
-/// Goes from the first command of the guide to a Dataset that is bound, and removes all of it.
+/// Goes from the first command of the guide to a pod that reads a Dataset, and removes all of it.
 pub async fn journey(name: &str, language: Language) {
+    environment::needs_a_real_node();
     let registry = TestRegistry::start().await;
-    let plain = ["--plain-http-registries", registry.host()];
-    let operator = Operator::start_with(name, &plain).await;
+    let options = ["--plain-http-registries", registry.host(), "--sync-period", "2s"];
+    let operator = Operator::start_with(name, &options).await;
+    release::install_node_plugin(KIND).await;
     let author = Author::new(language, &registry, &operator);
     let making = guide::commands(author.language.heading);
     // The guide says that the way to a cluster is that of Python for all.
@@ -146,10 +117,16 @@ pub async fn journey(name: &str, language: Language) {
     for object in manifests::documents(&demo.display().to_string()) {
         operator.apply(&object).await;
     }
-    operator.bound("demo").await;
-    operator.delete("data.fluid.io/v1alpha1", "Dataset", "demo").await;
-    operator.gone("data.fluid.io/v1alpha1", "Dataset", "demo").await;
-    operator.gone("data.fluid.io/v1alpha1", KIND, "demo").await;
+    operator.read_demo(NAME).await;
+    let told = |dataset: &DynamicObject| {
+        let cached = dataset.data["status"]["cacheStates"]["cached"].as_str()?;
+        (cached != "0.00B").then_some(())
+    };
+    let what = "its worker has said what is cached";
+    operator.object(API, "Dataset", "demo", what, told).await;
+    operator.delete(API, "Dataset", "demo").await;
+    operator.gone(API, "Dataset", "demo").await;
+    operator.gone(API, KIND, "demo").await;
     let remove = format!("wasser plugin remove {NAME} --crd -n {}", author.namespace);
     let removed = author.does(&author.project(), &remove).await;
     assert!(removed.contains(&format!("the CRD {CRD} is deleted")), "{removed}");

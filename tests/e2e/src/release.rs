@@ -28,6 +28,13 @@ pub async fn install(options: &[&str]) {
     tools::helm(&[&arguments, options].concat()).await;
 }
 
+/// Installs the node plugin alone, for an operator that is a process of this machine, with the right to
+/// read the runtimes of one more kind.
+pub async fn install_node_plugin(kind: &str) {
+    let runtimes = format!("--set=rbac.runtimes.{kind}=true");
+    install(&["--set=operator.replicas=0,webhook.enabled=false", &runtimes]).await;
+}
+
 /// `helm uninstall`; nothing where it is not installed.
 pub async fn uninstall() {
     tools::helm(&[

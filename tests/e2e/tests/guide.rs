@@ -1,5 +1,5 @@
-//! What docs/writing-a-runtime.md says, done: the guide's runtime is built, registered and bound;
-//! and what an author sees of his mistakes.
+//! What an author of the runtime of docs/writing-a-runtime.md sees of his mistakes, and of those of
+//! others.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
@@ -9,7 +9,6 @@ use serde_json::json;
 
 use wasser_e2e::Operator;
 use wasser_e2e::guide::{EXAMPLE, Guide, Package};
-use wasser_e2e::tools::wasser;
 
 /// Methods that are wrong for runtimes of certain names, so that one build serves all tests.
 const MISTAKES: &str = r#"
@@ -36,12 +35,12 @@ const RESTLESS: &str =
 
 /// The guide's runtime as it is.
 fn runtime() -> Package {
-    Guide::write(|_, _| ()).package()
+    Guide::write("guide", |_, _| ()).package()
 }
 
 /// The guide's runtime with the mistakes in it.
 fn mistaken() -> Package {
-    let guide = Guide::write(|path, content| {
+    let guide = Guide::write("guide", |path, content| {
         if path.ends_with("lib.rs") {
             let end = "}\n\nwasser_sdk::export!(Example);\n";
             assert!(content.ends_with(end), "the guide's code ends otherwise");
@@ -59,36 +58,6 @@ async fn revisions(operator: &Operator, name: &str) -> Vec<String> {
     let records = ListParams::default().labels(&format!("owner=helm,name={name}"));
     let found = operator.api("v1", "Secret").list(&records).await.unwrap();
     found.items.iter().map(ResourceExt::name_any).collect()
-}
-
-/// Waits until the runtimes have been looked at a few times more.
-async fn reconciled(operator: &Operator) {
-    let before = operator.metrics().await.reconciles(EXAMPLE);
-    let more = || async { (operator.metrics().await.reconciles(EXAMPLE) >= before + 3).then_some(()) };
-    operator.eventually("more reconciles", more).await;
-}
-
-#[tokio::test]
-#[ignore = "needs a cluster: cargo xtask test e2e"]
-async fn the_guides_runtime_is_bound_with_one_revision_and_leaves_nothing() {
-    let package = runtime();
-    let checked = wasser(&["plugin", "check", &package.manifest]).await;
-    assert!(checked.starts_with("loaded: serves ExampleRuntime"), "{checked}");
-    let rendered = wasser(&["render", "--plugin", &package.manifest, &package.demo]).await;
-    assert!(
-        rendered.contains("name: demo-worker") && rendered.contains("name: demo-fuse"),
-        "{rendered}"
-    );
-
-    let operator = Operator::start_with("guide", &["--sync-period", "1s"]).await;
-    operator.serve_package(&package).await;
-    operator.create_demo(&package, "demo").await;
-    operator.bound("demo").await;
-    reconciled(&operator).await;
-    assert_eq!(revisions(&operator, "demo").await, ["sh.helm.release.v1.demo.v1"]);
-
-    operator.delete_demo("demo").await;
-    operator.end_with_package().await;
 }
 
 #[tokio::test]
@@ -145,7 +114,7 @@ async fn values_that_do_not_come_to_rest_upgrade_nothing() {
     // The object comes before the record of the revision.
     let recorded = || async { (revisions(&operator, "restless").await.len() >= 2).then_some(()) };
     operator.eventually("the revision that put it back", recorded).await;
-    reconciled(&operator).await;
+    operator.reconciled(EXAMPLE).await;
     assert_eq!(revisions(&operator, "restless").await.len(), 2);
 
     operator.delete_demo("restless").await;

@@ -1,4 +1,5 @@
-//! What docs/writing-a-runtime.md says about JavaScript, done: its commands lead to a Dataset that is bound.
+//! What docs/writing-a-runtime.md says about JavaScript, done on a real node: its commands lead to a Dataset that
+//! is bound, and that a pod reads.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Tests fail by panicking.
 
@@ -6,6 +7,6 @@ use wasser_e2e::languages::{Language, journey};
 
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test e2e"]
-async fn the_commands_of_the_guide_lead_to_a_dataset_that_is_bound() {
+async fn the_commands_of_the_guide_lead_to_a_pod_that_reads() {
     journey("javascript", Language::javascript()).await;
 }

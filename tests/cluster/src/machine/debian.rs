@@ -31,8 +31,8 @@ pub enum Need {
     Java,
     /// The image of Alluxio.
     Alluxio,
-    /// The stand-in for JindoCache.
-    Jindo,
+    /// The stand-ins for JindoCache and for the cache systems of the guide.
+    StandIns,
     /// The images of the profiles of ThinRuntime.
     Thin,
     /// The image of Wasser.
@@ -57,7 +57,7 @@ impl Need {
         Self::Maven,
         Self::Java,
         Self::Alluxio,
-        Self::Jindo,
+        Self::StandIns,
         Self::Thin,
         Self::Wasser,
         Self::Http,
@@ -95,7 +95,7 @@ impl Need {
             Self::Java => &["default-jdk-headless", "binutils"],
             Self::Alluxio => &["libfuse3-3"],
             // `fuse3` is named wherever a package would be content with `fuse`.
-            Self::Jindo => &["fuse3", "bindfs"],
+            Self::StandIns => &["fuse3", "bindfs"],
             Self::Thin => &["fuse3", "s3fs", "sshfs", "openssh-client", "openssh-server", "jq"],
             Self::Wasser => &["ca-certificates", "binutils"],
             Self::Http => &["curl"],

@@ -23,10 +23,13 @@ use crate::commands::environment::{Environment, REDIS};
 use crate::commands::interrupt;
 
 /// Files whose tests look into containers.
-const NEED_CONTAINERS: [&str; 9] = [
+const NEED_CONTAINERS: [&str; 12] = [
     "adoption",
     "alluxio_real",
     "alluxio_s3",
+    "guide_javascript",
+    "guide_python",
+    "guide_rust",
     "jindo_real",
     "juicefs",
     "operations_real",

@@ -13,7 +13,8 @@ use wasser_test_cluster::packages::images::{self, Image};
 /// The variable that names an S3 server, with the keys of its administrator.
 const S3: &str = "WASSER_S3";
 
-/// The tests of plugins in Python and JavaScript on a cluster.
+/// The tests of the guide's plugins in Rust, Python and JavaScript on a cluster.
+const RUST: &str = "guide_rust";
 const PYTHON: &str = "guide_python";
 const JAVASCRIPT: &str = "guide_javascript";
 
@@ -29,20 +30,21 @@ pub enum Met {
 pub fn meet(cluster: &Cluster, file: &str) -> Result<Met> {
     let templates = paths::root().join("host/author/templates");
     let installed = match file {
-        PYTHON => python_environment(&templates.join("python/requirements.txt")),
-        JAVASCRIPT => javascript_packages(&templates.join("js/package.json")),
-        _ => return servers(cluster, file),
+        PYTHON => python_environment(&templates.join("python/requirements.txt")).map(drop),
+        JAVASCRIPT => javascript_packages(&templates.join("js/package.json")).map(drop),
+        _ => Ok(()),
     };
-    Ok(match installed {
-        Ok(_) => Met::With(Vec::new()),
-        Err(error) => Met::Not(format!("{error:#}")),
-    })
+    match installed {
+        Ok(()) => servers(cluster, file),
+        Err(error) => Ok(Met::Not(format!("{error:#}"))),
+    }
 }
 
 /// Provides a cluster with images and servers. That of `KUBECONFIG` cannot be given any.
 fn servers(cluster: &Cluster, file: &str) -> Result<Met> {
     let images: fn() -> Result<Vec<Image>> = match file {
         "alluxio_real" | "alluxio_s3" => || Ok(vec![images::alluxio()?]),
+        RUST | PYTHON | JAVASCRIPT => images::guide,
         "jindo_real" => images::jindo,
         "thin_real" => images::thin,
         "operations_real" => || Ok(Vec::new()),

@@ -12,7 +12,7 @@ use crate::machine::paths;
 
 /// Returns the image of masters and workers, and that of the clients.
 pub fn jindo() -> Result<Vec<Image>> {
-    debian::require(Need::Jindo)?;
+    debian::require(Need::StandIns)?;
     let scripts = paths::root().join("tests/cluster/stand-ins/jindo-images");
     let image = |name: &str, files: &[(&str, &str)]| -> Result<Image> {
         let image = busybox()?.named(name);

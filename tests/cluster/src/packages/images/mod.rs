@@ -5,6 +5,7 @@
 mod alluxio;
 mod archive;
 mod base;
+mod guide;
 mod image;
 mod image_names;
 mod jindo;
@@ -16,6 +17,7 @@ mod wasser;
 pub use alluxio::alluxio;
 pub use archive::ARCHITECTURE;
 pub use base::{BUSYBOX, PAUSE, busybox, pause};
+pub use guide::guide;
 pub use image::Image;
 pub use jindo::jindo;
 pub use juicefs::juicefs;
