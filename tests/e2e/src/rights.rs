@@ -46,13 +46,18 @@ pub async fn asked(account: &str) -> Option<(BTreeSet<Right>, BTreeSet<Right>)> 
     let running: BTreeSet<&str> = names.split_whitespace().collect();
     let log = std::fs::read_to_string(state.log("audit")).expect("reading the audit log");
     let user = format!("system:serviceaccount:{}:{account}", crate::installed::SYSTEM);
+    Some(recorded(&log, &user, &running))
+}
+
+/// What a user has asked for, by this log; and what of it was forbidden to these pods.
+fn recorded(log: &str, user: &str, running: &BTreeSet<&str>) -> (BTreeSet<Right>, BTreeSet<Right>) {
     let (mut asked, mut forbidden) = (BTreeSet::new(), BTreeSet::new());
     for line in log.lines() {
         let Ok(event) = serde_json::from_str::<Value>(line) else {
             continue;
         };
         let object = &event["objectRef"];
-        if event["user"]["username"] != user.as_str() || object["resource"].is_null() {
+        if event["user"]["username"] != user || object["resource"].is_null() {
             continue;
         }
         let text = |key: &str| object[key].as_str().unwrap_or_default();
@@ -64,15 +69,59 @@ pub async fn asked(account: &str) -> Option<(BTreeSet<Right>, BTreeSet<Right>)> 
         let pod = event["user"]["extra"]["authentication.kubernetes.io/pod-name"][0]
             .as_str()
             .unwrap_or_default();
-        if event["responseStatus"]["code"] == 403 && running.contains(pod) {
+        // An answer of 403 alone does not say that a right is missing: who creates something in a
+        // namespace that is terminating gets it too.
+        if event["annotations"]["authorization.k8s.io/decision"] == "forbid" && running.contains(pod) {
             forbidden.insert(right.clone());
         }
         asked.insert(right);
     }
-    Some((asked, forbidden))
+    (asked, forbidden)
 }
 
 fn right(verb: &str, resource: &str, group: &str) -> Right {
     let dot = if group.is_empty() { "" } else { "." };
     format!("{verb} {resource}{dot}{group}")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const USER: &str = "system:serviceaccount:wasser-system:wasser";
+
+    fn event(user: &str, pod: &str, verb: &str, code: u16, decision: &str) -> String {
+        let event = json!({
+            "verb": verb,
+            "user": {"username": user, "extra": {"authentication.kubernetes.io/pod-name": [pod]}},
+            "objectRef": {"resource": "events", "apiGroup": "events.k8s.io", "namespace": "e2e-demand-1"},
+            "responseStatus": {"code": code},
+            "annotations": {"authorization.k8s.io/decision": decision},
+        });
+        event.to_string()
+    }
+
+    #[test]
+    fn a_namespace_that_terminates_is_no_lack_of_rights() {
+        let log = [
+            event(USER, "wasser-1", "create", 403, "allow"),
+            event(USER, "wasser-1", "list", 403, "forbid"),
+            event(USER, "wasser-0", "patch", 403, "forbid"),
+            event(
+                "system:serviceaccount:wasser-system:other",
+                "other-1",
+                "get",
+                200,
+                "allow",
+            ),
+            // The API server is writing it.
+            "{\"verb\": \"del".to_owned(),
+        ];
+        let (asked, forbidden) = recorded(&log.join("\n"), USER, &BTreeSet::from(["wasser-1", "other-1"]));
+        let rights = ["create", "list", "patch"].map(|verb| format!("{verb} events.events.k8s.io"));
+        assert_eq!(asked, BTreeSet::from(rights));
+        assert_eq!(forbidden, BTreeSet::from(["list events.events.k8s.io".to_owned()]));
+    }
 }
