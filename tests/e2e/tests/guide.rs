@@ -69,11 +69,9 @@ async fn a_panic_is_reported_with_its_message_and_line() {
     let place = "panicked at plugins/example/src/lib.rs:";
 
     operator.create_demo(&package, "broken").await;
-    let condition = operator.condition("broken", "NotReady").await;
-    assert!(
-        condition.contains(place) && condition.contains("nobody expected broken"),
-        "{condition}"
-    );
+    operator
+        .condition_saying("broken", "NotReady", &[place, "nobody expected broken"])
+        .await;
 
     // A conversation is a task: no reconcile fails, and the event is all that its author sees.
     let uid = operator.create_demo(&package, "silent").await;

@@ -99,11 +99,9 @@ async fn a_runtime_whose_profile_is_missing_waits_for_it() {
     let uid = operator.api(API, KIND).get("photos").await.unwrap().uid().unwrap();
     let says = "the ThinRuntimeProfile e2e-goofys does not exist; create it";
     operator.event_saying("ErrorValidateSpecFields", &uid, says).await;
-    let shown = operator.condition("photos", "NotReady").await;
-    assert!(
-        shown.contains("ThinRuntime.spec.profileName") && shown.contains(says),
-        "{shown}"
-    );
+    operator
+        .condition_saying("photos", "NotReady", &["ThinRuntime.spec.profileName", says])
+        .await;
     let reconciles = operator
         .at_rest("the number of reconciles", |metrics| metrics.reconciles(KIND))
         .await;
