@@ -300,8 +300,7 @@ impl User {
             );
             left.is_empty().then_some(())
         };
-        self.eventually_within(Duration::from_secs(90), "nothing is left in the namespace", empty)
-            .await;
+        self.eventually("nothing is left in the namespace", empty).await;
     }
 
     /// Every label of every node that belongs to a dataset of this namespace.

@@ -23,10 +23,6 @@ const ENDS_WITHIN: Duration = Duration::from_secs(30);
 /// Between two looks at whether the operator has ended.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// How long the operator may take to become ready: the very first compiles Helm's engine, without
-/// optimisation.
-const READY_WITHIN: Duration = Duration::from_secs(240);
-
 /// The process, and its namespace.
 pub struct Operator {
     /// The namespace where its plugins are registered, and where the test has its objects.
@@ -115,10 +111,9 @@ impl Operator {
             process,
             number,
         };
+        // The very first compiles Helm's engine, without optimisation.
         let ready = || operator.try_get("/readyz");
-        operator
-            .eventually_within(READY_WITHIN, "the operator is ready", ready)
-            .await;
+        operator.eventually("the operator is ready", ready).await;
         operator
     }
 

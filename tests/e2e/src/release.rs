@@ -1,5 +1,6 @@
 //! The release of Wasser's chart.
 
+use crate::expect::PATIENCE;
 use crate::{environment, tools};
 
 /// The release, and where it is.
@@ -10,6 +11,7 @@ pub const SYSTEM: &str = "wasser-system";
 /// `helm upgrade --install`, with what a test wants faster than users do, and what it asks for.
 pub async fn install(options: &[&str]) {
     let chart = environment::chart().display().to_string();
+    let timeout = format!("--timeout={}s", PATIENCE.as_secs());
     let arguments = [
         "upgrade",
         "--install",
@@ -19,7 +21,7 @@ pub async fn install(options: &[&str]) {
         SYSTEM,
         "--create-namespace",
         "--wait",
-        "--timeout=3m",
+        &timeout,
         // The CRDs may be there, of a test that has applied them itself.
         "--take-ownership",
         "--set=operator.replicas=1,runtime.syncRetryDuration=2s",

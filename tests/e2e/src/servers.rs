@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 use wasser_test_cluster::State;
 use wasser_test_cluster::machine::process::Process;
 
+use crate::expect::PATIENCE;
 use crate::{environment, tools};
 
 const API_SERVER: &str = "kube-apiserver";
-/// Two starts, on a machine with two busy processors.
-const PATIENCE: Duration = Duration::from_secs(120);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(200);
 

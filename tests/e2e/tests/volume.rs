@@ -6,6 +6,7 @@ use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use wasser_e2e::demo::{bound, end, pod};
+use wasser_e2e::expect::PATIENCE;
 use wasser_e2e::manifests::with;
 use wasser_e2e::pods::is_ready;
 use wasser_e2e::tools::{kubectl, try_kubectl};
@@ -237,10 +238,7 @@ async fn a_fuse_pod_that_cannot_start_is_told_and_its_repair_is_enough() {
         .object("apps/v1", "DaemonSet", "demo-fuse", "its image is repaired", patched)
         .await;
     kubectl(&["delete", "pod", "-n", &installed.namespace, "-l", "role=juicefs-fuse"]).await;
-    let ready = || async { is_ready(&installed.api("v1", "Pod").get("app").await.unwrap()) };
-    installed
-        .eventually_within(std::time::Duration::from_secs(180), "the pod runs", ready)
-        .await;
+    installed.object("v1", "Pod", "app", "it is ready", is_ready).await;
     end(installed).await;
 }
 
@@ -254,15 +252,8 @@ async fn a_restarted_node_plugin_leaves_the_mounts_alone() {
     installed.inside("app", "echo here > /data/file && sync").await;
     let system = wasser_e2e::installed::SYSTEM;
     kubectl(&["rollout", "restart", "daemonset/wasser-csi", "-n", system]).await;
-    kubectl(&[
-        "rollout",
-        "status",
-        "daemonset/wasser-csi",
-        "-n",
-        system,
-        "--timeout=90s",
-    ])
-    .await;
+    let timeout = format!("--timeout={}s", PATIENCE.as_secs());
+    kubectl(&["rollout", "status", "daemonset/wasser-csi", "-n", system, &timeout]).await;
     assert_eq!(installed.inside("app", "cat /data/file").await.trim(), "here");
     assert_eq!(installed.mounted("app").await, 1);
     installed.run(&pod("later", json!({}))).await;

@@ -5,18 +5,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
+use wasser_e2e::expect::PATIENCE;
 use wasser_e2e::manifests::{dataset, runtime, secret};
 use wasser_e2e::{Operator, environment, servers};
 
 const DATASETS: usize = 20;
-const LONG: Duration = Duration::from_secs(180);
 
 /// Numbers that look random and are the same in every run.
 struct Numbers(u64);
@@ -57,7 +56,7 @@ async fn kill_until(
             // in one life.
             let limit = 5 + numbers.below(40 * (u64::from(kills) + 1));
             let ended = operator
-                .eventually_within(LONG, what, || async {
+                .eventually(what, || async {
                     if done(operator).await {
                         return Some(true);
                     }
@@ -73,9 +72,9 @@ async fn kill_until(
             operator.restart().await;
         }
     };
-    tokio::time::timeout(LONG, work)
+    tokio::time::timeout(PATIENCE, work)
         .await
-        .unwrap_or_else(|_| panic!("not within {LONG:?}: {what}, in spite of being killed"));
+        .unwrap_or_else(|_| panic!("not within {PATIENCE:?}: {what}, in spite of being killed"));
     kills
 }
 
