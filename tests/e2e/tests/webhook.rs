@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
+use std::net::Ipv4Addr;
+
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::Api;
@@ -11,6 +13,7 @@ use tokio::process::{Child, Command};
 
 use wasser_e2e::manifests::{dataset, with};
 use wasser_e2e::{Operator, environment};
+use wasser_test_cluster::machine::ports::free_ports;
 
 /// The Secret with the certificates.
 const CERTIFICATES: &str = "webhook-certs";
@@ -29,9 +32,7 @@ struct Webhook<'a> {
 
 impl<'a> Webhook<'a> {
     async fn start(operator: &'a Operator) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
+        let [port] = free_ports(Ipv4Addr::LOCALHOST).unwrap();
         configure(operator, port).await;
         let child = spawn(operator, port);
         Self { operator, port, child }
