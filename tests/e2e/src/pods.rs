@@ -46,6 +46,11 @@ pub fn is_ready(pod: &DynamicObject) -> Option<()> {
     conditions.iter().any(ready).then_some(())
 }
 
+/// Whether the controller of a workload has seen its present spec, by which it makes pods.
+pub fn is_observed(workload: &DynamicObject) -> bool {
+    workload.data["status"]["observedGeneration"].as_i64() == workload.metadata.generation
+}
+
 impl User {
     /// Creates a pod and waits until it is ready.
     pub async fn run(&self, pod: &Value) {

@@ -10,7 +10,7 @@ use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
 use wasser_e2e::manifests::{file, with};
-use wasser_e2e::pods::is_ready;
+use wasser_e2e::pods::{is_observed, is_ready};
 use wasser_e2e::{Installed, objects};
 
 const API: &str = "data.fluid.io/v1alpha1";
@@ -261,7 +261,7 @@ async fn a_refused_mount_keeps_no_other_away_workers_are_scaled_and_a_dead_maste
         .await;
     let patched = |set: &DynamicObject| {
         let image = set.data["spec"]["template"]["spec"]["containers"][0]["image"].as_str()?;
-        image.ends_with(":no-such-tag").then_some(())
+        (is_observed(set) && image.ends_with(":no-such-tag")).then_some(())
     };
     let master = format!("{NAME}-master");
     installed

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use wasser_e2e::Operator;
 use wasser_e2e::manifests::{dataset, runtime, secret, with};
-use wasser_e2e::pods::is_ready;
+use wasser_e2e::pods::{is_observed, is_ready};
 
 const API: &str = "data.fluid.io/v1alpha1";
 const KIND: &str = "JuiceFSRuntime";
@@ -92,7 +92,7 @@ async fn a_pod_that_no_node_fits_is_shown_with_what_helps() {
         .await;
     let corrected = |set: &DynamicObject| {
         let selector = &set.data["spec"]["template"]["spec"]["nodeSelector"];
-        selector.get("no-such-label").is_none().then_some(())
+        (is_observed(set) && selector.get("no-such-label").is_none()).then_some(())
     };
     operator
         .object("apps/v1", "StatefulSet", "demo-worker", "it is corrected", corrected)

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use wasser_e2e::demo::{bound, end, pod};
 use wasser_e2e::expect::PATIENCE;
 use wasser_e2e::manifests::with;
-use wasser_e2e::pods::is_ready;
+use wasser_e2e::pods::{is_observed, is_ready};
 use wasser_e2e::tools::{kubectl, try_kubectl};
 use wasser_e2e::{Installed, rights, servers};
 
@@ -232,7 +232,7 @@ async fn a_fuse_pod_that_cannot_start_is_told_and_its_repair_is_enough() {
     // The pods of a DaemonSet that is updated on delete are replaced by whoever repairs it.
     let patched = |set: &DynamicObject| {
         let image = set.data["spec"]["template"]["spec"]["containers"][0]["image"].as_str()?;
-        (!image.ends_with("no-such-tag")).then_some(())
+        (is_observed(set) && !image.ends_with("no-such-tag")).then_some(())
     };
     installed
         .object("apps/v1", "DaemonSet", "demo-fuse", "its image is repaired", patched)
