@@ -31,8 +31,8 @@ const KINDS: [(&str, &str); 10] = [
     ("rbac.authorization.k8s.io/v1", "RoleBinding"),
 ];
 /// A watch tells of what is gone; of kinds that the operator does not watch, a look every ten
-/// seconds.
-const SOON: Duration = Duration::from_secs(20);
+/// seconds. Binding takes its time as well, and nobody would look without a reason for a minute.
+const SOON: Duration = Duration::from_secs(40);
 
 /// Everything of [`KINDS`] in the namespace but the registrations of plugins, with UID and version.
 async fn snapshot(operator: &Operator) -> BTreeMap<String, String> {
