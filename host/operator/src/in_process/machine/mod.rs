@@ -20,7 +20,7 @@ use serde_json::json;
 use tokio::sync::Mutex;
 
 use self::disturb::Disturbance;
-use self::oracle::Reference;
+use self::oracle::{Reference, Revisions};
 use self::scenario::Scenario;
 use self::world::World;
 use super::scene::{Operator, QUIET, Scene};
@@ -244,6 +244,11 @@ async fn play(scenario: &Scenario, run: Run, reference: Arc<Reference>) -> bool 
             }
         })
     });
+    let revisions = match run.disturbance {
+        Disturbance::Both => Revisions::OfTwo,
+        Disturbance::KillLate if scenario.tells_time => Revisions::OfLate,
+        _ => Revisions::Same,
+    };
     let mut hit = false;
     for (index, (step, expected)) in scenario.steps.iter().zip(&reference.after).enumerate() {
         let is_disturbed = run.disturbance.begin(&server, scenario.runtimes, index, run.place);
@@ -253,12 +258,11 @@ async fn play(scenario: &Scenario, run: Run, reference: Arc<Reference>) -> bool 
             server.settled(QUIET).await;
             server.release_all();
         }
-        let of_two = run.disturbance == Disturbance::Both;
-        oracle::same(&server, step, expected, of_two).await;
+        oracle::same(&server, step, expected, revisions).await;
         if run.disturbance == Disturbance::KillLate {
             // A write that arrives after its step would meet what a user has done since.
             server.settled(QUIET).await;
-            oracle::same(&server, step, expected, of_two).await;
+            oracle::same(&server, step, expected, revisions).await;
         }
     }
     let hit = hit || armed.is_some_and(|armed| armed.hits() > 0);
@@ -269,11 +273,7 @@ async fn play(scenario: &Scenario, run: Run, reference: Arc<Reference>) -> bool 
             watching.abort();
         }
     }
-    reference.check(
-        &server,
-        usize::from(hit && run.disturbance.starts()),
-        run.disturbance == Disturbance::Both,
-    );
+    reference.check(&server, usize::from(hit && run.disturbance.starts()), revisions);
     hit
 }
 

@@ -9,6 +9,7 @@ use crate::in_process::fluid::{ALL, Driver, Left};
 pub const ADOPTED: Scenario = Scenario {
     name: "adopted",
     runtimes: "juicefsruntimes",
+    tells_time: true,
     scene: real::juicefs_scene,
     steps: STEPS,
 };

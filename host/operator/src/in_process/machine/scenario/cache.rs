@@ -10,6 +10,7 @@ use crate::in_process::scene::Scene;
 pub const CACHE: Scenario = Scenario {
     name: "cache",
     runtimes: "cacheruntimes",
+    tells_time: false,
     scene: cache_scene,
     steps: STEPS,
 };

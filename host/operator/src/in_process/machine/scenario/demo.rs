@@ -12,6 +12,7 @@ const KIND: &str = "DemoRuntime";
 pub const LIFE: Scenario = Scenario {
     name: "life",
     runtimes: "demoruntimes",
+    tells_time: false,
     scene,
     steps: LIFE_STEPS,
 };
@@ -19,6 +20,7 @@ pub const LIFE: Scenario = Scenario {
 pub const REFERENCE: Scenario = Scenario {
     name: "reference",
     runtimes: "demoruntimes",
+    tells_time: false,
     scene,
     steps: REFERENCE_STEPS,
 };
@@ -26,6 +28,7 @@ pub const REFERENCE: Scenario = Scenario {
 pub const OPERATION: Scenario = Scenario {
     name: "operation",
     runtimes: "demoruntimes",
+    tells_time: false,
     scene,
     steps: OPERATION_STEPS,
 };
@@ -33,6 +36,7 @@ pub const OPERATION: Scenario = Scenario {
 pub const DRIFT: Scenario = Scenario {
     name: "drift",
     runtimes: "demoruntimes",
+    tells_time: false,
     scene,
     steps: DRIFT_STEPS,
 };

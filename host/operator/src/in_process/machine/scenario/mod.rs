@@ -24,6 +24,8 @@ pub struct Scenario {
     pub name: &'static str,
     /// The resource name of the runtimes in it.
     pub runtimes: &'static str,
+    /// Whether a change of its values has the time at which it was decided.
+    pub tells_time: bool,
     pub scene: fn() -> Scene,
     pub steps: &'static [Step],
 }

@@ -11,6 +11,7 @@ use crate::in_process::scene::{OPERATOR, Scene};
 pub const JUICEFS: Scenario = Scenario {
     name: "juicefs",
     runtimes: "juicefsruntimes",
+    tells_time: false,
     scene: juicefs_scene,
     steps: JUICEFS_STEPS,
 };
@@ -18,6 +19,7 @@ pub const JUICEFS: Scenario = Scenario {
 pub const THIN: Scenario = Scenario {
     name: "thin",
     runtimes: "thinruntimes",
+    tells_time: false,
     scene: || scene("thin"),
     steps: THIN_STEPS,
 };
