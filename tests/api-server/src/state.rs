@@ -35,6 +35,8 @@ pub(crate) struct State {
     pub in_flight: usize,
     /// A counter of everything that happens.
     pub activity: u64,
+    /// What says whether a client is at work without a request.
+    pub at_work: Vec<Arc<dyn Fn() -> bool + Send + Sync>>,
     /// The object of every UID that was ever assigned.
     pub uids: BTreeMap<String, String>,
 }

@@ -301,6 +301,12 @@ impl Scene {
             api_versions: watch::Sender::new(Vec::new()),
             kinds: kinds.clone(),
         };
+        // Rendering and the calls of plugins take long on a busy machine, and ask for nothing.
+        let (counted, ended) = (Arc::downgrade(&metrics), stop.clone());
+        self.server.wait_for(move || {
+            let is_at_work = |metrics: Arc<Metrics>| reconciles(&metrics.text());
+            !ended.is_cancelled() && counted.upgrade().is_some_and(is_at_work)
+        });
         let (supervisor, shown, serving) = (health.supervisor.clone(), metrics.clone(), registry.clone());
         let context = Context {
             client,
@@ -361,6 +367,14 @@ impl Scene {
         operator.stop.cancel();
         operator.tasks.iter().for_each(JoinHandle::abort);
     }
+}
+
+/// Whether an operator that shows these metrics reconciles something.
+fn reconciles(metrics: &str) -> bool {
+    let mut running = metrics
+        .lines()
+        .filter(|line| line.starts_with("wasser_reconciles_running{"));
+    running.any(|line| !line.ends_with(" 0"))
 }
 
 /// A running operator.

@@ -1,5 +1,6 @@
 //! Waiting for an event, or for quiet.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::ApiServer;
@@ -7,15 +8,32 @@ use super::ApiServer;
 /// The longest that a test waits for anything, which is more than a busy machine needs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What is at work for this long without a request hangs, as a fault has told it to.
+const HANGING: Duration = Duration::from_secs(2);
+
 impl ApiServer {
+    /// Lets [`settled`](Self::settled) wait for a client that computes before its next request.
+    /// `is_at_work` says whether it does.
+    pub fn wait_for(&self, is_at_work: impl Fn() -> bool + Send + Sync + 'static) {
+        self.shared().lock().at_work.push(Arc::new(is_at_work));
+    }
+
     /// Waits until the clients have been idle for this long, every request is answered, and no
     /// watch has anything to show.
     pub async fn settled(&self, quiet: Duration) {
+        let (mut last, mut idle) = (None, Duration::ZERO);
         loop {
             let before = self.shared().lock().activity;
             tokio::time::sleep(quiet).await;
-            let state = self.shared().lock();
-            if state.activity == before && state.in_flight == 0 && state.watches_are_drained() {
+            // By the clock, the time in which nobody had a processor would count as well.
+            idle = if last == Some(before) { idle + quiet } else { quiet };
+            last = Some(before);
+            let at_work = {
+                let state = self.shared().lock();
+                let is_quiet = state.activity == before && state.in_flight == 0 && state.watches_are_drained();
+                is_quiet.then(|| state.at_work.clone())
+            };
+            if at_work.is_some_and(|all| idle >= HANGING || !all.iter().any(|is_at_work| is_at_work())) {
                 return;
             }
         }

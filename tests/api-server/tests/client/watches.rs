@@ -1,5 +1,7 @@
 //! Watches, as the watchers of `kube::runtime` follow them.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::{Stream, StreamExt, TryStreamExt};
@@ -206,4 +208,18 @@ async fn until_gives_what_a_look_finds() {
         .until("the late map", |server| server.object("ConfigMap", "default", "late"))
         .await;
     assert_eq!(found["metadata"]["name"], "late");
+}
+
+#[tokio::test]
+async fn a_client_that_computes_is_waited_for_unless_it_hangs() {
+    let server = ApiServer::new();
+    let asked = Arc::new(AtomicUsize::new(0));
+    server.wait_for({
+        let asked = asked.clone();
+        move || asked.fetch_add(1, Ordering::Relaxed) < 2
+    });
+    server.settled(QUIET).await;
+    assert_eq!(asked.load(Ordering::Relaxed), 3);
+    server.wait_for(|| true);
+    server.settled(QUIET).await;
 }
