@@ -40,15 +40,20 @@ impl Render {
     }
 
     fn tick(&mut self) {
+        if self.gives_way() {
+            std::thread::sleep(TICK * PAUSES);
+        }
+    }
+
+    /// Whether it waits, at a tick.
+    fn gives_way(&mut self) -> bool {
         if !self.place.is_slow() {
-            return;
+            return false;
         }
         if self.at_work.take().is_some() {
             thread::comes_last();
         }
-        if self.others.are_at_work() {
-            std::thread::sleep(TICK * PAUSES);
-        }
+        self.others.are_at_work()
     }
 }
 
@@ -83,20 +88,24 @@ mod tests {
 
     #[test]
     fn only_a_slow_render_gives_way_and_only_to_others_that_are_at_work() {
-        let pauses = |place: Place, at_work: bool| {
+        let gives_way = |place: Place, at_work: bool| {
             let others = Others::default();
             let _at_work = at_work.then(|| others.begin());
-            let call = move || {
-                let mut pace = Pace::within(HOUR, Some(Render::begin(&Arc::new(place), &others)));
-                let began = Instant::now();
-                assert!(!pace.tick());
-                began.elapsed() >= TICK * PAUSES
-            };
-            std::thread::spawn(call).join().unwrap()
+            Render::begin(&Arc::new(place), &others).gives_way()
         };
-        assert!(!pauses(Place::shared(), true));
-        assert!(pauses(Place::slow(), true));
-        assert!(!pauses(Place::slow(), false));
+        assert!(!gives_way(Place::shared(), true));
+        assert!(gives_way(Place::slow(), true));
+        assert!(!gives_way(Place::slow(), false));
+    }
+
+    #[test]
+    fn a_render_that_gives_way_waits() {
+        let others = Others::default();
+        let _at_work = others.begin();
+        let mut pace = Pace::within(HOUR, Some(Render::begin(&Arc::new(Place::slow()), &others)));
+        let began = Instant::now();
+        assert!(!pace.tick());
+        assert!(began.elapsed() >= TICK * PAUSES);
     }
 
     #[test]
