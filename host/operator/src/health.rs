@@ -232,20 +232,16 @@ mod tests {
     #[tokio::test]
     async fn probes_and_metrics_share_an_address() {
         let (health, metrics, stop) = (health(), Arc::new(Metrics::new()), CancellationToken::new());
-        let address = std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap();
-        serve(
-            Addresses {
+        let at_a_free_port = || {
+            let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+            let addresses = Addresses {
                 metrics: Some(address),
                 health: Some(address),
-            },
-            health.clone(),
-            metrics,
-            stop.clone(),
-        )
-        .unwrap();
+            };
+            serve(addresses, health.clone(), metrics.clone(), stop.clone()).map(|()| address)
+        };
+        // Another test may have got the port meanwhile.
+        let address = at_a_free_port().or_else(|_| at_a_free_port()).unwrap();
         assert!(get(address, "/healthz").await.starts_with("HTTP/1.1 200"));
         assert!(get(address, "/readyz").await.starts_with("HTTP/1.1 503"));
         health.caches_synced();
