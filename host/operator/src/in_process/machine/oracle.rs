@@ -257,7 +257,7 @@ impl Reference {
             let is_revision = revision_of(name).is_some();
             let may_lack = is_revision && revisions == Revisions::OfTwo && count(&found) == (0, 0);
             let is_more = is_revision && count(&self.lives) == (0, 0) && count(&found) == (1, 1);
-            if !may_lack && !(is_more && std::mem::take(&mut may_have_more)) {
+            if !(may_lack || is_more && std::mem::take(&mut may_have_more)) {
                 wrong.push(format!(
                     "{name}: {:?} → {:?} creations and removals",
                     count(&self.lives),
