@@ -7,6 +7,9 @@ use wasser_test_cluster::State;
 
 use crate::{environment, tools};
 
+/// What the API server says of a namespace in which nothing can be created any more.
+const TERMINATING: &str = "because it is being terminated";
+
 /// A verb on a kind of objects: `patch datasets/status.data.fluid.io`.
 pub type Right = String;
 
@@ -69,9 +72,10 @@ fn recorded(log: &str, user: &str, running: &BTreeSet<&str>) -> (BTreeSet<Right>
         let pod = event["user"]["extra"]["authentication.kubernetes.io/pod-name"][0]
             .as_str()
             .unwrap_or_default();
-        // An answer of 403 alone does not say that a right is missing: who creates something in a
-        // namespace that is terminating gets it too.
-        if event["annotations"]["authorization.k8s.io/decision"] == "forbid" && running.contains(pod) {
+        // Who creates something in a namespace that is terminating gets 403 too, and lacks no right.
+        let status = &event["responseStatus"];
+        let message = status["message"].as_str().unwrap_or_default();
+        if status["code"] == 403 && !message.contains(TERMINATING) && running.contains(pod) {
             forbidden.insert(right.clone());
         }
         asked.insert(right);
@@ -92,30 +96,27 @@ mod tests {
 
     const USER: &str = "system:serviceaccount:wasser-system:wasser";
 
-    fn event(user: &str, pod: &str, verb: &str, code: u16, decision: &str) -> String {
+    fn event(user: &str, pod: &str, verb: &str, code: u16, message: &str) -> String {
         let event = json!({
             "verb": verb,
             "user": {"username": user, "extra": {"authentication.kubernetes.io/pod-name": [pod]}},
             "objectRef": {"resource": "events", "apiGroup": "events.k8s.io", "namespace": "e2e-demand-1"},
-            "responseStatus": {"code": code},
-            "annotations": {"authorization.k8s.io/decision": decision},
+            "responseStatus": {"code": code, "message": message},
         });
         event.to_string()
     }
 
     #[test]
     fn a_namespace_that_terminates_is_no_lack_of_rights() {
+        let terminating = "events \"demo.1\" is forbidden: unable to create new content in namespace \
+            e2e-demand-1 because it is being terminated";
+        let lacking = "events is forbidden: User cannot list resource";
+        let other = "system:serviceaccount:wasser-system:other";
         let log = [
-            event(USER, "wasser-1", "create", 403, "allow"),
-            event(USER, "wasser-1", "list", 403, "forbid"),
-            event(USER, "wasser-0", "patch", 403, "forbid"),
-            event(
-                "system:serviceaccount:wasser-system:other",
-                "other-1",
-                "get",
-                200,
-                "allow",
-            ),
+            event(USER, "wasser-1", "create", 403, terminating),
+            event(USER, "wasser-1", "list", 403, lacking),
+            event(USER, "wasser-0", "patch", 403, lacking),
+            event(other, "other-1", "get", 200, ""),
             // The API server is writing it.
             "{\"verb\": \"del".to_owned(),
         ];
