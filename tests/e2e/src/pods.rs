@@ -7,14 +7,12 @@ use kube::ResourceExt;
 use kube::api::{DynamicObject, ListParams, PostParams};
 use serde_json::{Value, json};
 
-use crate::User;
 use crate::manifests::with;
 use crate::tools::{kubectl, kubectl_says};
+use crate::{User, sweep};
 
 /// Where these pods have the dataset.
 pub const DATA: &str = "/data";
-/// The label of these pods.
-const LABEL: &str = "app=user";
 
 /// A pod that mounts a claim. `mount` is added to the name and path of its volume mount.
 pub fn pod(name: &str, claim: &str, mount: Value) -> Value {
@@ -183,16 +181,6 @@ impl User {
 
     /// Deletes the pods that use datasets, and waits until they are gone.
     pub async fn delete_pods(&self) {
-        kubectl(&[
-            "delete",
-            "pod",
-            "-n",
-            &self.namespace,
-            "-l",
-            LABEL,
-            "--wait",
-            "--ignore-not-found",
-        ])
-        .await;
+        sweep::pods(&self.namespace).await;
     }
 }

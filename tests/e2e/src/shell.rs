@@ -17,7 +17,7 @@ kubectl() { command "$KUBECTL" -n "$OPERATOR" "$@"; }
 wasser() {
     case "$2" in
     push) command wasser "$@" --plain-http ;;
-    install) command wasser "$@" --plain-http --yes --timeout 5m -n "$OPERATOR" ;;
+    install) command wasser "$@" --plain-http --yes --timeout 8m -n "$OPERATOR" ;;
     *) command wasser "$@" ;;
     esac
 }

@@ -8,9 +8,12 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
 use crate::release;
+use crate::tools::kubectl;
 
 /// What the namespaces of tests are labelled with.
 pub const LABEL: &str = "wasser.fluid.io/e2e";
+/// The label of the pods of tests that use datasets.
+const OF_PODS: &str = "app=user";
 
 /// Removes what earlier tests have left, including an installed Wasser, which would serve the
 /// test's objects at the same time as the test's operator.
@@ -22,20 +25,42 @@ pub async fn leftovers(client: &Client) {
         .expect("reading a namespace")
         .is_some()
     {
+        // Without the node plugin, kubelets would not let go of pods with volumes.
+        for namespace in of_tests(&namespaces).await {
+            pods(&namespace).await;
+        }
         release::uninstall().await;
     }
     datasets(client).await;
+}
+
+/// Deletes a test's pods that use datasets, and waits until they are gone.
+pub async fn pods(namespace: &str) {
+    kubectl(&[
+        "delete",
+        "pod",
+        "-n",
+        namespace,
+        "-l",
+        OF_PODS,
+        "--wait",
+        "--ignore-not-found",
+    ])
+    .await;
+}
+
+/// The names of the namespaces that earlier tests have left.
+async fn of_tests(namespaces: &Api<Namespace>) -> Vec<String> {
+    let ours = ListParams::default().labels(LABEL);
+    let found = namespaces.list(&ours).await.expect("listing namespaces");
+    found.iter().map(ResourceExt::name_any).collect()
 }
 
 /// Removes the objects of earlier tests whatever guards them, their volumes, and their labels on
 /// nodes.
 pub async fn datasets(client: &Client) {
     let namespaces = Api::<Namespace>::all(client.clone());
-    let ours = namespaces
-        .list(&ListParams::default().labels(LABEL))
-        .await
-        .expect("listing namespaces");
-    let names: Vec<String> = ours.iter().map(ResourceExt::name_any).collect();
+    let names = of_tests(&namespaces).await;
     for namespace in &names {
         let mut guarded = false;
         for kind in [

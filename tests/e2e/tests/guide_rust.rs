@@ -33,7 +33,12 @@ async fn the_commands_of_the_guide_lead_to_a_pod_that_reads_and_leave_nothing() 
     guide.does(registering, &operator.namespace).await;
     operator.verdict(NAME, Verdict::Loaded).await;
     let looked = guide.does(&format!("{CREATE}{looking}"), &operator.namespace).await;
-    assert!(looked.contains("exampleruntime.data.fluid.io/demo"), "{looked}");
+    // Once when it is made, once when it is looked at.
+    assert_eq!(
+        looked.matches("exampleruntime.data.fluid.io/demo").count(),
+        2,
+        "{looked}"
+    );
 
     operator.read_demo(NAME).await;
     operator.reconciled(EXAMPLE).await;
