@@ -141,7 +141,7 @@ pub(super) fn prune(context: &Context, repaired: &[Place]) -> Result<(), Error> 
         .in_use()
         .attempt("reading the mounts of the node's processes in", "/proc")?;
     for place in repaired {
-        // The call that works on it now changes mounts, and so causes another pass.
+        // What the call that works on it now leaves goes with the next repair, or when it is unpublished.
         let Some(_held) = context.locks.take_for_recovery(place.volume.target.to_string_lossy()) else {
             continue;
         };
