@@ -33,7 +33,7 @@ impl ApiServer {
                 let is_quiet = state.activity == before && state.in_flight == 0 && state.watches_are_drained();
                 is_quiet.then(|| state.at_work.clone())
             };
-            if at_work.is_some_and(|all| idle >= HANGING || !all.iter().any(|is_at_work| is_at_work())) {
+            if at_work.is_some_and(|all| idle >= quiet + HANGING || !all.iter().any(|is_at_work| is_at_work())) {
                 return;
             }
         }
