@@ -7,7 +7,8 @@ mod server;
 use anyhow::Result;
 use serde_json::json;
 
-use self::pods::{Pods, SIDECAR, STEERED, UNASKED, mean_milliseconds};
+pub use self::pods::Admissions;
+use self::pods::{DATASETS, Pods, SIDECAR, STEERED, UNASKED, mean_milliseconds};
 use self::server::Webhook;
 use super::bind::bound;
 use super::fake_cluster::FakeCluster;
@@ -15,18 +16,7 @@ use super::report::{Report, hundredths, spread};
 use super::settle::settle;
 use super::{Options, Scale, System};
 
-/// The Datasets whose claims the pods name, by turns.
-const DATASETS: u32 = 20;
 const NODES: u32 = 10;
-
-/// How much is asked.
-#[derive(Debug, Clone, Copy)]
-pub struct Admissions {
-    /// Pods of each kind.
-    pub count: u32,
-    /// How many are created at a time.
-    pub clients: u32,
-}
 
 /// Measures admission.
 pub fn webhook(options: &Options, load: Admissions) -> Result<Report> {

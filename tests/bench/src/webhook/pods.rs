@@ -15,9 +15,19 @@ use wasser_test_cluster::machine::ports::free_ports;
 use wasser_test_cluster::machine::process::wait;
 use wasser_test_cluster::metrics::{Metrics, added};
 
-use super::{Admissions, DATASETS};
 use crate::objects::NAMESPACE;
 use crate::report::{hundredths, milliseconds};
+
+/// The Datasets whose claims the pods name, by turns.
+pub const DATASETS: u32 = 20;
+/// How much is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Admissions {
+    /// Pods of each kind.
+    pub count: u32,
+    /// How many are created at a time.
+    pub clients: u32,
+}
 
 /// On pods that are to be steered to caches.
 pub const STEERED_LABEL: &str = "fuse.serverful.fluid.io/inject";
