@@ -26,6 +26,7 @@ fn message<'a>(printed: &'a str, test: &str) -> impl Iterator<Item = String> + '
         .skip(1)
         .take_while(|line| !line.starts_with("---- ") && *line != "failures:")
         .skip_while(|line| !line.contains(" panicked at "))
+        .take_while(|line| *line != "stack backtrace:")
         .filter(|line| !line.is_empty() && !line.starts_with("note: run with "))
         .take(LINES)
         .map(|line| line.chars().take(LENGTH).collect())
@@ -49,6 +50,8 @@ thread 'a::fails' (1) panicked at tests/a.rs:3:5:
 wasser was not allowed: {
     \"get leases\",
 }
+stack backtrace:
+   0: std::panicking
 note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
 
 ---- c stdout ----
