@@ -6,4 +6,6 @@ mod cluster;
 pub mod machine;
 pub mod packages;
 
-pub use cluster::{Cluster, DEFAULT_NAME, Node, Options, Service, State, http, install, metrics, name, operator, real};
+pub use cluster::{
+    Cluster, DEFAULT_NAME, Node, Options, Service, State, http, install, metrics, name, operator, real, s3,
+};

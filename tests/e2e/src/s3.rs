@@ -1,11 +1,12 @@
 //! The S3 server that `cargo xtask` starts for a cluster, used without any file system: the objects
 //! in its buckets, and its users.
 
+use std::ops::Deref;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use tokio::process::Command;
+use wasser_test_cluster::s3::Server;
 
 use crate::environment;
 
@@ -19,22 +20,21 @@ pub fn keys(name: &str, (access, secret): &(String, String)) -> Value {
 
 /// The server, and the keys by which it is asked.
 #[derive(Debug, Clone)]
-pub struct S3 {
-    /// Its address: `http://host:port`.
-    pub url: String,
-    keys: String,
+pub struct S3(Server);
+
+impl Deref for S3 {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        &self.0
+    }
 }
 
 impl S3 {
     /// As its administrator.
     pub fn of_environment() -> Self {
-        let text = environment::s3();
-        let parts = text.strip_prefix("http://").and_then(|rest| rest.split_once('@'));
-        let (keys, host) = parts.expect("WASSER_S3 is of the form http://access:secret@host:port");
-        Self {
-            url: format!("http://{host}"),
-            keys: keys.to_owned(),
-        }
+        let server = Server::parse(&environment::s3());
+        Self(server.expect("WASSER_S3 is of the form http://access:secret@host:port"))
     }
 
     /// Makes a bucket.
@@ -77,17 +77,7 @@ impl S3 {
 
     /// A signed request: the answer, or why there is none.
     async fn ask(&self, method: &str, path: &str, body: &str) -> Result<String, String> {
-        let digest: String = Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
-        let output = Command::new("curl")
-            .args(["--silent", "--show-error", "--fail-with-body", "--request", method])
-            .args(["--aws-sigv4", "aws:amz:us-east-1:s3", "--user", &self.keys])
-            .args([
-                "--header",
-                &format!("x-amz-content-sha256: {digest}"),
-                "--data-binary",
-                body,
-            ])
-            .arg(format!("{}/{path}", self.url))
+        let output = Command::from(self.request(method, path, body))
             .stdin(Stdio::null())
             .output()
             .await

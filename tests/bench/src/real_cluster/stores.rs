@@ -1,13 +1,12 @@
 //! Datasets of a real node, each with its runtime, in real stores.
 
 use std::fs;
-use std::process::Command;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use wasser_test_cluster::machine::{self, paths};
 use wasser_test_cluster::packages::images;
+use wasser_test_cluster::s3::Server;
 
 /// The name of each Dataset, and so of its claim.
 pub const NAME: &str = "demo";
@@ -56,22 +55,19 @@ pub fn juicefs(redis: &str) -> Vec<Value> {
 
 /// s3fs with a new bucket of a server, whose URL has the keys: `http://access:secret@host:port`.
 pub fn thin(s3: &str) -> Result<Vec<Value>> {
-    let parts = s3.strip_prefix("http://").and_then(|rest| rest.split_once('@'));
-    let (keys, host) = parts.context("the URL of the S3 server has no keys")?;
-    let (access, key) = keys.split_once(':').context("the keys of the S3 server are not two")?;
-    let url = format!("http://{host}");
-    make_bucket(&url, keys)?;
+    let server = Server::parse(s3).context("the URL of the S3 server has no two keys")?;
+    machine::run(&mut server.request("PUT", BUCKET, "")).context("making a bucket")?;
     let path = paths::root().join(PROFILE);
     let profile = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     Ok(vec![
         yaml_serde::from_str(&profile).with_context(|| format!("reading {}", path.display()))?,
-        secret(KEYS, &json!({"access-key": access, "secret-key": key})),
+        secret(KEYS, &json!({"access-key": server.access, "secret-key": server.secret})),
         object(
             "Dataset",
             &json!({
                 "accessModes": ["ReadWriteMany"],
                 "mounts": [{"name": "bench", "mountPoint": format!("s3://{BUCKET}"),
-                    "options": {"url": url, "use_path_request_style": "", "allow_other": ""},
+                    "options": {"url": server.url, "use_path_request_style": "", "allow_other": ""},
                     "encryptOptions": [encrypted("access-key", KEYS), encrypted("secret-key", KEYS)]}]
             }),
         ),
@@ -132,17 +128,6 @@ fn secret(name: &str, data: &Value) -> Value {
 /// An option of a mount, whose value is at the same key of a Secret.
 fn encrypted(name: &str, secret: &str) -> Value {
     json!({"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": name}}})
-}
-
-/// Makes the bucket by a signed request without a body.
-fn make_bucket(url: &str, keys: &str) -> Result<()> {
-    let digest: String = Sha256::digest("").iter().map(|byte| format!("{byte:02x}")).collect();
-    let mut curl = Command::new("curl");
-    curl.args(["--silent", "--show-error", "--fail-with-body", "--request", "PUT"])
-        .args(["--aws-sigv4", "aws:amz:us-east-1:s3", "--user", keys])
-        .args(["--header", &format!("x-amz-content-sha256: {digest}")])
-        .arg(format!("{url}/{BUCKET}"));
-    machine::run(&mut curl).context("making a bucket").map(drop)
 }
 
 #[cfg(test)]

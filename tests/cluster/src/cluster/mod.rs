@@ -20,6 +20,7 @@ mod options;
 mod pki;
 pub mod real;
 mod running;
+pub mod s3;
 mod services;
 mod state;
 
