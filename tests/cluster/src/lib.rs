@@ -7,5 +7,5 @@ pub mod machine;
 pub mod packages;
 
 pub use cluster::{
-    Cluster, DEFAULT_NAME, Node, Options, Service, State, http, install, metrics, name, operator, real, s3,
+    Cluster, DEFAULT_NAME, Node, Options, Service, State, http, install, metrics, name, operator, real, s3, webhook,
 };

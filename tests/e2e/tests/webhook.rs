@@ -14,6 +14,7 @@ use tokio::process::{Child, Command};
 use wasser_e2e::manifests::{dataset, with};
 use wasser_e2e::{Operator, environment};
 use wasser_test_cluster::machine::ports::free_ports;
+use wasser_test_cluster::webhook::configuration;
 
 /// The Secret with the certificates.
 const CERTIFICATES: &str = "webhook-certs";
@@ -75,22 +76,8 @@ async fn configure(operator: &Operator, port: u16) {
         .unwrap();
     let owner =
         json!({"apiVersion": "v1", "kind": "Namespace", "name": operator.namespace, "uid": namespace.metadata.uid});
-    let webhook = |name: &str, label: &str| {
-        json!({
-            "name": name, "admissionReviewVersions": ["v1"], "sideEffects": "None", "failurePolicy": "Ignore",
-            "timeoutSeconds": 5, "reinvocationPolicy": "IfNeeded",
-            "clientConfig": {"url": format!("https://127.0.0.1:{port}/mutate-fluid-io-v1alpha1-schedulepod")},
-            "objectSelector": {"matchLabels": {label: "true"}},
-            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": operator.namespace}},
-            "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"],
-                "scope": "Namespaced"}]
-        })
-    };
-    let configuration = json!({
-        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
-        "metadata": {"name": operator.namespace, "ownerReferences": [owner]},
-        "webhooks": [webhook("fuse.serverful.fluid.io", INJECT), webhook("sidecar.fuse.fluid.io", SERVERLESS)]
-    });
+    let mut configuration = configuration(&operator.namespace, port, &operator.namespace);
+    configuration["metadata"]["ownerReferences"] = json!([owner]);
     let api = Api::<MutatingWebhookConfiguration>::all(operator.client.clone());
     let parameters = PatchParams::apply("test").force();
     api.patch(&operator.namespace, &parameters, &Patch::Apply(&configuration))

@@ -14,6 +14,7 @@ use wasser_test_cluster::http::{get, post};
 use wasser_test_cluster::machine::ports::free_ports;
 use wasser_test_cluster::machine::process::wait;
 use wasser_test_cluster::metrics::{Metrics, added};
+use wasser_test_cluster::webhook::{SIDECAR_LABEL, STEERED_LABEL};
 
 use crate::objects::NAMESPACE;
 use crate::report::{hundredths, milliseconds};
@@ -29,10 +30,6 @@ pub struct Admissions {
     pub clients: u32,
 }
 
-/// On pods that are to be steered to caches.
-pub const STEERED_LABEL: &str = "fuse.serverful.fluid.io/inject";
-/// On pods that are to mount by themselves.
-pub const SIDECAR_LABEL: &str = "serverless.fluid.io/inject";
 /// What the webhook annotates whatever it changes with.
 const CHANGED: &str = "fluid.io/datasets-in-use";
 /// The histogram of the API server, by the name of the webhook.

@@ -1,5 +1,4 @@
-//! A `wasser webhook` that is a process of this machine, and the configuration by which the API server
-//! comes to it.
+//! A `wasser webhook` that is a process of this machine, to which the API server comes.
 
 use std::fs::File;
 use std::net::Ipv4Addr;
@@ -7,10 +6,10 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde_json::json;
 use wasser_test_cluster::machine::ports::free_ports;
+use wasser_test_cluster::webhook::configuration;
 
-use super::pods::{SIDECAR_LABEL, STEERED_LABEL};
 use crate::fake_cluster::{FakeCluster, SYSTEM};
 use crate::objects::NAMESPACE;
 use crate::usage::Usage;
@@ -30,7 +29,8 @@ impl Webhook {
     /// Starts it, and waits until it has told the API server whom to trust.
     pub fn start(fake: &FakeCluster) -> Result<Self> {
         let [port] = free_ports(Ipv4Addr::LOCALHOST)?;
-        fake.create_list(&json!({"apiVersion": "v1", "kind": "List", "items": [configuration(port)]}))?;
+        let configuration = configuration(CONFIGURATION, port, NAMESPACE);
+        fake.create_list(&json!({"apiVersion": "v1", "kind": "List", "items": [configuration]}))?;
         let log = fake.directory().join("webhook.log");
         let output = File::create(&log).with_context(|| format!("creating {}", log.display()))?;
         let child = Command::new(fake.program())
@@ -68,26 +68,4 @@ impl Drop for Webhook {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// As the chart has it, but by address and for the namespace of the Datasets.
-fn configuration(port: u16) -> Value {
-    let webhook = |name: &str, label: &str| {
-        json!({
-            "name": name, "admissionReviewVersions": ["v1"], "sideEffects": "None", "failurePolicy": "Ignore",
-            "timeoutSeconds": 5, "reinvocationPolicy": "IfNeeded",
-            "clientConfig": {"url": format!("https://127.0.0.1:{port}/mutate-fluid-io-v1alpha1-schedulepod")},
-            "objectSelector": {"matchLabels": {label: "true"}},
-            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": NAMESPACE}},
-            "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"],
-                "scope": "Namespaced"}]
-        })
-    };
-    json!({
-        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
-        "metadata": {"name": CONFIGURATION},
-        "webhooks": [
-            webhook("fuse.serverful.fluid.io", STEERED_LABEL), webhook("sidecar.fuse.fluid.io", SIDECAR_LABEL)
-        ]
-    })
 }

@@ -23,6 +23,7 @@ mod running;
 pub mod s3;
 mod services;
 mod state;
+pub mod webhook;
 
 pub use options::{DEFAULT_NAME, Node, Options, name};
 pub use running::Cluster;
