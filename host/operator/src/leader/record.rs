@@ -28,13 +28,13 @@ pub enum RecordError {
 pub struct Record {
     api: Api<Lease>,
     identity: String,
-    /// How long the lease holds if it is not renewed.
+    /// How long the lease holds if it is not renewed, while this replica has it.
     duration: Duration,
     /// How long a request may take.
     timeout: Duration,
     /// None if it must be read first.
     known: Option<Lease>,
-    /// The version that was seen last, and since when.
+    /// The version that was seen last, and when it ends if it stays the last.
     seen: Option<(String, Instant)>,
 }
 
@@ -91,7 +91,8 @@ impl Record {
             .and_then(|lease| lease.metadata.resource_version.clone());
         let is_news = self.seen.as_ref().map(|(seen, _)| seen) != version.as_ref();
         if is_news {
-            self.seen = version.map(|version| (version, Instant::now()));
+            let ends = Instant::now() + self.holds();
+            self.seen = version.map(|version| (version, ends));
         }
         Ok(())
     }
@@ -125,8 +126,23 @@ impl Record {
     }
 
     fn is_free(&self) -> bool {
-        let is_old = |(_, since): &(String, Instant)| since.elapsed() >= self.duration;
-        self.holder().is_none() || self.is_mine() || self.seen.as_ref().is_some_and(is_old)
+        let is_over = || self.seen.as_ref().is_some_and(|(_, ends)| *ends <= Instant::now());
+        self.holder().is_none() || self.is_mine() || is_over()
+    }
+
+    /// When what was seen last ends, if it is not renewed and has not ended yet.
+    pub fn ends(&self) -> Option<Instant> {
+        let (_, ends) = self.seen.as_ref()?;
+        Some(*ends).filter(|ends| *ends > Instant::now())
+    }
+
+    /// How long a lease that is seen now holds: its holder may be of another version.
+    fn holds(&self) -> Duration {
+        let written = self.spec().and_then(|spec| spec.lease_duration_seconds);
+        let written = written.and_then(|seconds| u64::try_from(seconds).ok());
+        written
+            .filter(|seconds| *seconds > 0)
+            .map_or(self.duration, Duration::from_secs)
     }
 
     /// The Lease, held by this replica from now on.

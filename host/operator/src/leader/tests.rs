@@ -96,8 +96,8 @@ fn no_two_replicas_trust_a_lease_at_the_same_time() {
     for terms in [TERMS, SHORT, PATIENT] {
         assert!(terms.trust < terms.duration, "{terms:?}");
     }
-    // A request that hangs leaves time for others.
-    assert!((TERMS.timeout + TERMS.pause) * 2 < TERMS.trust);
+    // A renewal that hangs leaves time for another one.
+    assert!(TERMS.period + TERMS.timeout * 2 + TERMS.pause < TERMS.trust);
 }
 
 #[tokio::test]
@@ -130,6 +130,22 @@ async fn a_leader_whose_lease_was_taken_stops() {
     });
     one.tenure.ended().await;
     assert_eq!(lease(&server)["holderIdentity"], "two");
+}
+
+#[tokio::test]
+async fn a_lease_holds_for_as_long_as_its_holder_has_written() {
+    let server = ApiServer::new();
+    let one = Replica::leading(&server, "one", PATIENT).await;
+    assert_eq!(lease(&server)["leaseDurationSeconds"], 120);
+    // A leader of another version, which is gone.
+    server.edit("Lease", "default", LEASE, |lease| {
+        lease["spec"]["holderIdentity"] = json!("former");
+        lease["spec"]["leaseDurationSeconds"] = json!(1);
+    });
+    one.tenure.ended().await;
+    let mut two = Replica::start(&server, "two", PATIENT);
+    two.leads().await;
+    assert_eq!(lease(&server)["leaseDurationSeconds"], 120);
 }
 
 #[tokio::test]
