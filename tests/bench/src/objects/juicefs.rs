@@ -22,3 +22,29 @@ pub fn objects(name: &str, number: u32) -> Objects {
         }),
     }
 }
+
+/// Changes the registration so that there are ports for 10,000 runtimes, which take two each on the
+/// network of their nodes. The plugin's own range has enough for 2,000.
+pub fn with_ports(registration: &str) -> String {
+    let line = |line: &str| {
+        let indent = line.len() - line.trim_start().len();
+        match line.trim() {
+            "grants:" => format!("{:indent$}settings: {{port-range: 10000-29999}}\n{line}", ""),
+            _ => line.to_owned(),
+        }
+    };
+    registration.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_range_is_a_setting_of_the_plugin() {
+        let text = "data:\n  plugin.yaml: |\n    runtime: JuiceFSRuntime\n    grants:\n      ports: true\n";
+        let wanted = "data:\n  plugin.yaml: |\n    runtime: JuiceFSRuntime\n    \
+                      settings: {port-range: 10000-29999}\n    grants:\n      ports: true";
+        assert_eq!(with_ports(text), wanted);
+    }
+}

@@ -96,7 +96,8 @@ impl System {
         let text = fs::read_to_string(package).with_context(|| format!("reading {}", package.display()))?;
         Ok(match self {
             Self::Alluxio => alluxio::by_commands(&text),
-            _ => text,
+            Self::Juicefs => juicefs::with_ports(&text),
+            Self::Thin | Self::Jindo => text,
         })
     }
 
@@ -126,28 +127,29 @@ pub fn manifest(namespace: &str, systems: &[System], count: u32, shared: bool) -
     json!({"apiVersion": "v1", "kind": "List", "items": items})
 }
 
-/// Returns the Secrets, Datasets and runtimes with these numbers.
+/// Returns the Secrets, Datasets and runtimes with these numbers, each Dataset beside what belongs to
+/// it, as users write them.
 pub fn numbered(namespace: &str, systems: &[System], numbers: Range<u32>, shared: bool) -> Vec<Value> {
     let placement = if shared { "Shared" } else { "Exclusive" };
-    let (mut secrets, mut datasets, mut runtimes) = (Vec::new(), Vec::new(), Vec::new());
+    let mut all = Vec::new();
     for (number, system) in numbers.zip(systems.iter().cycle()) {
         let name = format!("data-{number:04}");
         let mut objects = system.objects(&name, number);
         let metadata = json!({"name": name, "namespace": namespace});
         objects.secret["metadata"]["namespace"] = namespace.into();
-        secrets.push(objects.secret);
-        datasets.push(json!({
+        all.push(objects.secret);
+        all.push(json!({
             "apiVersion": "data.fluid.io/v1alpha1", "kind": "Dataset", "metadata": metadata,
             "spec": {"accessModes": ["ReadWriteMany"], "placement": placement, "mounts": [objects.mount]},
         }));
-        runtimes.push(json!({
+        all.push(json!({
             "apiVersion": "data.fluid.io/v1alpha1",
             "kind": system.kind(),
             "metadata": metadata,
             "spec": objects.runtime,
         }));
     }
-    secrets.into_iter().chain(datasets).chain(runtimes).collect()
+    all
 }
 
 #[cfg(test)]
