@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use k8s_openapi::api::apps::v1::DaemonSet;
@@ -56,6 +56,8 @@ pub struct KubeBackend {
     pub reference: k8s_openapi::api::core::v1::ObjectReference,
     /// The generations of the objects of the cluster that the plugin has read.
     pub read: Mutex<Generations>,
+    /// How often the plugin has asked for something.
+    pub questions: AtomicU32,
     /// Whether the plugin has been told something of which no watch says when it changes.
     pub unwatched: AtomicBool,
 }
@@ -82,8 +84,13 @@ impl KubeBackend {
             events: self.events.clone(),
             reference: self.reference.clone(),
             read: Mutex::default(),
+            questions: AtomicU32::default(),
             unwatched: AtomicBool::default(),
         }
+    }
+
+    fn is_asked(&self) {
+        self.questions.fetch_add(1, Ordering::Relaxed);
     }
 
     fn goes_unwatched(&self) {
@@ -223,6 +230,7 @@ fn controlled_by(pod: &Pod, uid: Option<&str>) -> bool {
 #[async_trait]
 impl Backend for KubeBackend {
     async fn list_pods(&self, _scope: &ObjectKey, role: &Role) -> Result<Vec<PodRecord>, BackendError> {
+        self.is_asked();
         let pods = self.pods_of(role).await?;
         Ok(pods
             .into_iter()
@@ -242,17 +250,20 @@ impl Backend for KubeBackend {
     }
 
     async fn exec(&self, _scope: &ObjectKey, command: &ExecCommand<'_>) -> Result<Output, BackendError> {
+        self.is_asked();
         self.goes_unwatched();
         let api = Api::<Pod>::namespaced(self.client.clone(), &self.identity.namespace);
         talk::run(&api, command).await
     }
 
     async fn http_get(&self, _scope: &ObjectKey, request: &HttpRequest<'_>) -> Result<Response, BackendError> {
+        self.is_asked();
         self.goes_unwatched();
         talk::get(&self.client, &self.identity.namespace, request).await
     }
 
     async fn secret(&self, _scope: &ObjectKey, name: &str, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
+        self.is_asked();
         self.goes_unwatched();
         let api = Api::<Secret>::namespaced(self.client.clone(), &self.identity.namespace);
         let found = api.get_opt(name).await.map_err(answer)?;
@@ -268,6 +279,7 @@ impl Backend for KubeBackend {
         kind: &str,
         name: &str,
     ) -> Result<Option<serde_json::Value>, BackendError> {
+        self.is_asked();
         let Some(ReadableKind { group, version, .. }) = readable(kind) else {
             let found = self.caches.cluster_objects.get(kind, name).await.map_err(failed)?;
             let generation = found.as_ref().and_then(|object| object.metadata.generation);
@@ -289,6 +301,7 @@ impl Backend for KubeBackend {
     }
 
     async fn allocate_ports(&self, _scope: &ObjectKey, names: &[String]) -> Result<Vec<u16>, BackendError> {
+        self.is_asked();
         let holder = self.holder().map_err(failed)?;
         let held = self
             .ports
@@ -305,11 +318,13 @@ impl Backend for KubeBackend {
     }
 
     async fn get_state(&self, _scope: &ObjectKey, key: &str) -> Result<Option<StateEntry>, BackendError> {
+        self.is_asked();
         self.goes_unwatched();
         Ok(self.state().get(key).await?)
     }
 
     async fn state_keys(&self, _scope: &ObjectKey) -> Result<Vec<String>, BackendError> {
+        self.is_asked();
         self.goes_unwatched();
         Ok(self.state().keys().await?)
     }
@@ -321,6 +336,7 @@ impl Backend for KubeBackend {
         value: Option<Vec<u8>>,
         if_version: Option<&str>,
     ) -> Result<String, BackendError> {
+        self.is_asked();
         Ok(self.state().set(key, value, if_version).await?)
     }
 
@@ -331,6 +347,7 @@ impl Backend for KubeBackend {
         reason: &str,
         message: &str,
     ) -> Result<(), BackendError> {
+        self.is_asked();
         let type_ = if kind == "Warning" {
             EventType::Warning
         } else {

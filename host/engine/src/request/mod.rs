@@ -14,7 +14,7 @@ mod statuses;
 pub mod write;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -157,6 +157,7 @@ impl Request {
             events: shared.events.clone(),
             reference,
             read: Mutex::default(),
+            questions: AtomicU32::default(),
             unwatched: AtomicBool::default(),
         });
         let text = dataset
@@ -217,6 +218,11 @@ impl Request {
     /// same until one of them says something.
     pub fn is_watched(&self) -> bool {
         !self.backend.unwatched.load(Ordering::Relaxed)
+    }
+
+    /// How often the plugin has asked the host for something in this reconcile.
+    pub(crate) fn questions(&self) -> u32 {
+        self.backend.questions.load(Ordering::Relaxed)
     }
 
     /// The versions that the release is made of.

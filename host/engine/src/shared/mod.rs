@@ -4,6 +4,7 @@
 //! found out again from the cluster. What is kept for a runtime has the runtime's UID as its key,
 //! and [`Shared::forget`] removes all of it.
 
+mod accepted;
 pub mod backoff;
 pub mod claim_users;
 pub mod events;
@@ -43,6 +44,7 @@ use wasser_plugin::{Plugin, Threads};
 
 use crate::error::EngineError;
 use crate::release::Installed;
+use crate::shared::accepted::Accepted;
 use crate::shared::claim_users::ClaimUsers;
 use crate::shared::events::Events;
 use crate::shared::labeler::Labeler;
@@ -119,6 +121,8 @@ pub struct Shared {
     pub rollouts: Arc<Rollouts>,
     /// What the objects of releases were last known to be like.
     pub seen_objects: SeenObjects,
+    /// Specs that plugins have accepted.
+    pub(crate) accepted: Accepted,
     /// Values that the API server has refused.
     pub refusals: Refusals,
     /// Status patches that have changed nothing.
@@ -168,6 +172,7 @@ impl Shared {
             rush: Arc::default(),
             rollouts: Arc::default(),
             seen_objects: SeenObjects::default(),
+            accepted: Accepted::default(),
             refusals: Refusals::default(),
             vain_patches: VainPatches::default(),
             mounts_shown: MountsShown::default(),
@@ -274,6 +279,7 @@ impl Shared {
         self.upgrades.forget(uid);
         self.since.forget(uid);
         self.unready.forget(uid);
+        self.accepted.forget(uid);
         self.refusals.forget(uid);
         self.rollouts.forget(uid);
         self.seen_objects.forget(uid);

@@ -1,6 +1,7 @@
 //! What has to hold before anything is done for a runtime.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
@@ -24,13 +25,34 @@ impl Request {
     /// that its pods refer to must exist.
     pub async fn validate(&mut self) -> Result<(), EngineError> {
         self.check_host_paths()?;
-        let outcome = self.implement.validate(&self.context).await;
-        self.answer("validate", outcome)?;
+        let told = self.told();
+        if !self.shared.accepted.is(&self.uid, told) {
+            let before = self.questions();
+            let outcome = self.implement.validate(&self.context).await;
+            self.answer("validate", outcome)?;
+            // What a plugin finds in the cluster may be another thing the next time.
+            if self.questions() == before {
+                self.shared.accepted.remember(&self.uid, told);
+            }
+        }
         if self.is_set_up() || self.installed().await?.is_some() {
             Ok(())
         } else {
             self.check_secrets().await
         }
+    }
+
+    /// A hash of what the plugin is told for `validate`: the specs, what is installed and how the plugin
+    /// was registered, and not how pods and statuses are.
+    fn told(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        let dataset = self.dataset.as_ref().map(|dataset| &dataset.metadata);
+        for metadata in [Some(&self.runtime.metadata), dataset] {
+            let part = metadata.map(|of| (&of.uid, &of.generation, &of.labels, &of.annotations));
+            part.hash(&mut hasher);
+        }
+        (&self.plugin.build, &self.context.installed).hash(&mut hasher);
+        hasher.finish()
     }
 
     /// Refuses directories of nodes if this installation does not let Datasets name them.

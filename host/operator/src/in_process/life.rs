@@ -7,7 +7,8 @@ use tokio_util::sync::CancellationToken;
 use wasser_plugin::Threads;
 use wasser_test_api_server::{ApiServer, Verb};
 
-use super::scene::{OPERATOR, QUIET, Scene};
+use super::common::Guest;
+use super::scene::{OPERATOR, Operator, QUIET, STATEFUL_SET, Scene, chart, crd, registration};
 
 #[tokio::test]
 async fn a_dataset_is_bound_once_its_workers_are_ready() {
@@ -58,6 +59,50 @@ async fn a_runtime_at_rest_causes_no_writes() {
     scene.server.settled(QUIET).await;
     let writes = scene.server.take_requests().of(OPERATOR).writes();
     assert_eq!(writes.describe(), "");
+}
+
+/// How often the plugin was asked whether it accepts a spec, and what the values are.
+fn asked(operator: &Operator) -> [u32; 2] {
+    let text = operator.metrics.text();
+    ["validate", "desired"].map(|method| {
+        let series =
+            format!("wasser_plugin_call_duration_seconds_count{{plugin=\"DemoRuntime\",method=\"{method}\"}} ");
+        let count = text.lines().find_map(|line| line.strip_prefix(&series));
+        count.map_or(0, |count| count.parse().unwrap())
+    })
+}
+
+#[tokio::test]
+async fn a_plugin_accepts_a_spec_once_for_all_that_pods_do() {
+    // It has the method, and leaves the answer to the host.
+    let component = Guest::default().answers("desired", b"{}");
+    let component = component.method("validate", "(i32.const 64)").build();
+    let chart = chart(&[("worker.yaml", STATEFUL_SET)]);
+    let grants = "exec: [worker], kinds: [StatefulSet]";
+    let scene = Scene::serving(&[crd(), registration(&component, &chart, grants, "{}")]);
+    let operator = scene.start().await;
+    scene.create_runtime();
+    scene.bind().await;
+    scene.server.settled(QUIET).await;
+    let [accepted, computed] = asked(&operator);
+    assert!(accepted > 0);
+    let ready = |count: i32| {
+        scene
+            .server
+            .edit_status("StatefulSet", "default", "demo-worker", |status| {
+                status["readyReplicas"] = count.into();
+            });
+        scene.server.settled(QUIET)
+    };
+    ready(1).await;
+    let [now, computed_now] = asked(&operator);
+    assert_eq!(now, accepted);
+    assert!(computed_now > computed, "{computed_now}");
+    scene.server.edit("Dataset", "default", "demo", |dataset| {
+        dataset["spec"]["mounts"][0]["mountPoint"] = "demo://another".into();
+    });
+    scene.server.settled(QUIET).await;
+    assert!(asked(&operator)[0] > accepted);
 }
 
 /// A watch whose connection is dead shows nothing, and ends only when its time is over.
