@@ -11,9 +11,9 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use wasser_process::listening;
 
 use crate::fluid::Fluid;
-use crate::listening;
 use crate::metrics::Metrics;
 use crate::supervisor::Supervisor;
 

@@ -11,7 +11,6 @@ mod health;
 mod in_process;
 mod leader;
 mod left;
-mod listening;
 mod metrics;
 mod record_key;
 mod registration;

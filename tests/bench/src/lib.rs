@@ -4,7 +4,7 @@
 //! `bind`, `delete` and `operations` run the operator against a separate control plane with fake nodes, whose
 //! pods are ready at once: this measures the operator and the API server. `floor` measures the same
 //! without an operator, as the least that it can cost, and `scale` what thousands of Datasets do to each other.
-//! `webhook` creates pods by way of `wasser webhook`. `call` and `render` run
+//! `webhook` creates pods by way of `wasser-serve webhook`. `call` and `render` run
 //! the measuring examples of the plugin host and of the chart's renderer. `volume` measures pods
 //! that mount a dataset on a real node, and `data` what loads and copies its files. A benchmark starts from nothing: it ends clusters that an
 //! earlier run has left, and reports what else the machine did meanwhile.

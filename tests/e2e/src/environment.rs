@@ -25,6 +25,11 @@ pub fn wasser() -> PathBuf {
     std::env::var_os("WASSER_BIN").map_or_else(|| built().join("wasser"), PathBuf::from)
 }
 
+/// The program `wasser-serve`, which cargo puts beside it.
+pub fn serve() -> PathBuf {
+    wasser().with_file_name("wasser-serve")
+}
+
 /// `WASSER_NODE`: whether pods have containers.
 pub fn has_real_node() -> bool {
     std::env::var("WASSER_NODE").is_ok_and(|node| node == "real")

@@ -1,4 +1,4 @@
-//! What admission does to pods: the real `wasser webhook`, asked by a real API server.
+//! What admission does to pods: the real `wasser-serve webhook`, asked by a real API server.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
@@ -64,7 +64,7 @@ fn spawn(operator: &Operator, port: u16) -> Child {
     ];
     let log = environment::scratch().join(format!("{}-webhook-{port}.log", operator.namespace));
     let log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
-    let mut command = Command::new(environment::wasser());
+    let mut command = Command::new(environment::serve());
     command.args(arguments).stderr(log).kill_on_drop(true).spawn().unwrap()
 }
 

@@ -9,8 +9,10 @@ use wasser_test_cluster::machine::paths;
 
 use super::interrupt;
 
-/// Builds the program `wasser`, and returns its path.
+/// Builds the programs `wasser` and `wasser-serve`, and returns the path of the first, beside which
+/// cargo puts the second.
 pub fn wasser(release: bool) -> Result<PathBuf> {
+    program("wasser-serve", "wasser-serve", release)?;
     program("wasser", "wasser", release)
 }
 

@@ -3,19 +3,14 @@
 pub mod adopt;
 mod cluster;
 mod crds;
-mod csi;
-mod csi_probe;
 pub mod data;
 mod host;
-mod logs;
 mod options;
 pub mod plugin;
 mod precompile;
 mod records;
 mod render;
 mod run;
-mod signals;
-mod webhook;
 
 use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
@@ -80,10 +75,6 @@ fn as_plugin(command: clap::Command) -> clap::Command {
 enum Command {
     /// Run the operator.
     Run(Box<run::Args>),
-    /// Run the CSI node plugin, on every node.
-    Csi(Box<csi::Args>),
-    /// Serve the API server's questions about pods that use datasets.
-    Webhook(webhook::Args),
     /// List what an upgrade of the releases that Fluid has installed would change.
     Adopt(adopt::Args),
     /// Load, copy, back up and process the data of Datasets.
@@ -110,8 +101,6 @@ pub fn run(cli: Cli, started: Instant) -> Result<ExitCode> {
     let done = |()| ExitCode::SUCCESS;
     match cli.command {
         Command::Run(args) => run::run(*args, started),
-        Command::Csi(args) => csi::run(*args).map(done),
-        Command::Webhook(args) => webhook::run(args).map(done),
         Command::Adopt(args) => block_on(adopt::run(args)).map(done),
         Command::Data(command) => block_on(data::run(command, cli.program)),
         Command::Crds(args) => crds::run(&args).map(done),

@@ -13,14 +13,14 @@ use tokio_util::sync::CancellationToken;
 use wasser_chart::{Capabilities, Recording};
 use wasser_engine::{Rollouts, Sharing, TenantRules};
 use wasser_plugin::{Registrar, Registry};
+use wasser_process::{Tenure, logs, signals};
 
 use super::host::HostArgs;
-use super::options::HelmDriver;
-use super::{logs, options, signals};
+use super::options::{self, HelmDriver};
 use crate::context::{Context, Settings};
 use crate::fluid::Alone;
 use crate::health::{self, Addresses, Health};
-use crate::leader::{self, Candidate, Tenure};
+use crate::leader::{self, Candidate};
 use crate::left::Left;
 use crate::metrics::Metrics;
 use crate::registration::{PAUSES, Registrations, TELLING};

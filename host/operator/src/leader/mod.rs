@@ -8,7 +8,6 @@
 //! are shorter than Kubernetes' own.
 
 mod record;
-mod tenure;
 #[cfg(test)]
 mod tests;
 
@@ -21,10 +20,10 @@ use kube::{Api, Client, Config, ResourceExt};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use wasser_process::Tenure;
 
 pub use self::record::NAME as LEASE;
 use self::record::Record;
-pub use self::tenure::Tenure;
 
 /// The times of an election.
 #[derive(Debug, Clone, Copy)]

@@ -161,7 +161,7 @@ impl RealCluster {
 
     /// Returns the process of the node plugin.
     pub fn node_plugin(&self) -> Result<u32> {
-        processes::running(&["wasser csi "])
+        processes::running(&["wasser-serve csi "])
             .pop()
             .context("the node plugin does not run")
     }

@@ -1,4 +1,4 @@
-//! `webhook`: pods that are created by way of admission while `wasser webhook` is a process of this
+//! `webhook`: pods that are created by way of admission while `wasser-serve webhook` is a process of this
 //! machine. Measures its memory and processor time, and how long a creation takes with and without it.
 
 mod pods;

@@ -1,4 +1,4 @@
-//! A `wasser webhook` that is a process of this machine, to which the API server comes.
+//! A `wasser-serve webhook` that is a process of this machine, to which the API server comes.
 
 use std::fs::File;
 use std::net::Ipv4Addr;
@@ -33,7 +33,8 @@ impl Webhook {
         fake.create_list(&json!({"apiVersion": "v1", "kind": "List", "items": [configuration]}))?;
         let log = fake.directory().join("webhook.log");
         let output = File::create(&log).with_context(|| format!("creating {}", log.display()))?;
-        let child = Command::new(fake.program())
+        let program = fake.program().with_file_name("wasser-serve");
+        let child = Command::new(&program)
             .args(["webhook", "--namespace", SYSTEM, "--secret", SECRET])
             .args(["--configuration", CONFIGURATION, "--name", "127.0.0.1"])
             .args(["--addr", &format!("127.0.0.1:{port}")])
@@ -42,7 +43,7 @@ impl Webhook {
             .stdout(Stdio::null())
             .stderr(output)
             .spawn();
-        let child = child.with_context(|| format!("starting {}", fake.program().display()))?;
+        let child = child.with_context(|| format!("starting {}", program.display()))?;
         let webhook = Self { child, log };
         let bundles = "jsonpath={.webhooks[*].clientConfig.caBundle}";
         let kind = "mutatingwebhookconfiguration";

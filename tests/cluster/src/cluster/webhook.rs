@@ -1,4 +1,4 @@
-//! How the API server of a cluster comes to a `wasser webhook` that is a process of this machine.
+//! How the API server of a cluster comes to a `wasser-serve webhook` that is a process of this machine.
 
 use serde_json::{Value, json};
 

@@ -10,6 +10,7 @@ use kube::ResourceExt;
 use kube::api::{DeleteParams, Preconditions};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
+use wasser_process::signals;
 
 use super::follow::over;
 use super::names::Named;
@@ -17,7 +18,7 @@ use super::place::{PlaceArgs, Session, qualified};
 use super::problem::Problem;
 use super::screen::Screen;
 use super::state;
-use crate::cli::{options, signals};
+use crate::cli::options;
 
 /// What to end.
 #[derive(Debug, clap::Args)]

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use kube::ResourceExt;
 use kube::api::{DynamicObject, ListParams, PostParams};
+use wasser_process::signals;
 
 use super::draft::{CommonArgs, Draft, Format, Manifest, print};
 use super::follow::{Ending, FollowArgs, follow};
@@ -13,7 +14,6 @@ use super::names;
 use super::place::{PlaceArgs, Session, qualified};
 use super::problem::{Problem, there};
 use super::screen::Screen;
-use crate::cli::signals;
 
 /// The Datasets, as RBAC has them.
 const DATASETS: &str = "datasets.data.fluid.io";

@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use wasser_process::signals;
 
 use super::follow::{FollowArgs, follow};
 use super::names::Named;
 use super::place::PlaceArgs;
 use super::screen::Screen;
-use crate::cli::signals;
 
 /// What to wait for.
 #[derive(Debug, clap::Args)]

@@ -1,5 +1,5 @@
-//! The image of Wasser itself: the program, the libraries that it is linked with, certificates, and
-//! the built-in plugins.
+//! The image of Wasser itself: its programs, the libraries that they are linked with, certificates,
+//! and the built-in plugins.
 //!
 //! Dynamically linked, with this machine's C library: a static one cannot look up names without its
 //! configuration and modules, and the allocator of others is slow. There is no shell and no package
@@ -30,13 +30,15 @@ const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// Nobody in particular, and not root.
 const USER: &str = "65532:65532";
 
-/// Returns the image of `program` and the plugins, with this tag. The program's symbols for
-/// debuggers are left out.
+/// Returns the image of `program`, of `wasser-serve`, which cargo puts beside it, and of the plugins,
+/// with this tag. The programs' symbols for debuggers are left out.
 pub fn wasser(program: &Path, plugins: &[Package], tag: &str) -> Result<Image> {
     debian::require(Need::Wasser)?;
     let stripped = strip(program)?;
+    let serving = strip(&program.with_file_name("wasser-serve"))?;
     let mut image = Image::new(&format!("{WASSER}:{tag}"))
         .file("/usr/bin/wasser", &stripped, 0o755)
+        .file("/usr/bin/wasser-serve", &serving, 0o755)
         .file(CERTIFICATES, CERTIFICATES, 0o644)
         .text(
             "/etc/passwd",
@@ -50,7 +52,9 @@ pub fn wasser(program: &Path, plugins: &[Package], tag: &str) -> Result<Image> {
         .user(USER)
         .entrypoint(&["/usr/bin/wasser"])
         .command(&["run"]);
-    image = with_libraries(image, &libraries(&stripped)?);
+    let mut linked = libraries(&stripped)?;
+    linked.extend(libraries(&serving)?);
+    image = with_libraries(image, &linked);
     let engine = compiled(program)?;
     let name = engine.file_name().unwrap_or_default().to_string_lossy();
     image = image.file(&format!("{COMPILED}/{name}"), &engine, 0o644);
@@ -62,18 +66,19 @@ pub fn wasser(program: &Path, plugins: &[Package], tag: &str) -> Result<Image> {
     Ok(image)
 }
 
-/// Returns the program without debugging symbols. It is kept as long as the program is the same.
+/// Returns a program without debugging symbols. It is kept as long as the program is the same.
 fn strip(program: &Path) -> Result<PathBuf> {
     let directory = paths::target().join("image");
     fs::create_dir_all(&directory).with_context(|| format!("creating {}", directory.display()))?;
-    let name = profile(program);
-    let stripped = directory.join(format!("wasser-{name}"));
+    let name = program.file_name().unwrap_or_default().display();
+    let name = format!("{name}-{}", profile(program));
+    let stripped = directory.join(&name);
     let changed = |path: &Path| fs::metadata(path).and_then(|data| data.modified());
     let built = changed(program).with_context(|| format!("reading {}", program.display()))?;
     if changed(&stripped).is_ok_and(|made| made > built) {
         return Ok(stripped);
     }
-    let unfinished = directory.join(format!("wasser-{name}.{}", std::process::id()));
+    let unfinished = directory.join(format!("{name}.{}", std::process::id()));
     let mut strip = Command::new("strip");
     machine::run(strip.arg("-o").arg(&unfinished).arg(program)).context("leaving out what only debuggers read")?;
     fs::rename(&unfinished, &stripped).with_context(|| format!("writing {}", stripped.display()))?;

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use wasser_author::{Compilers, Project};
 use wasser_oci::Reference;
 use wasser_pack::oci::layout;
+use wasser_process::signals::on_signal;
 
 use super::installed::consent::Consent;
 use super::installed::desk::PlaceArgs;
@@ -30,7 +31,6 @@ use super::installed::offer::Built;
 use super::installed::terms::TermsArgs;
 use crate::cli::data::screen::Screen;
 use crate::cli::plugin::update;
-use crate::cli::signals::on_signal;
 use session::{Bench, Build, Push, Session};
 
 /// The tag of builds in a registry. They are registered by their digests.

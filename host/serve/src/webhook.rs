@@ -1,14 +1,12 @@
-//! `wasser webhook`: what the API server asks about pods.
+//! `wasser-serve webhook`: what the API server asks about pods.
 
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use kube::Config;
 use tokio_util::sync::CancellationToken;
+use wasser_process::{client, listening, logs, options, signals};
 use wasser_webhook::{Keeper, KubeDatasets, Server};
-
-use super::{logs, options, signals};
-use crate::{client, listening};
 
 /// Options, each also an environment variable.
 #[derive(Debug, clap::Args)]

@@ -17,7 +17,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use tower::{BoxError, Layer, Service};
 
 use super::call::Call;
-use crate::leader::Tenure;
+use crate::tenure::Tenure;
 
 /// How many times longer a list may take: the API server itself ends one only after a minute.
 const LISTS: u32 = 3;

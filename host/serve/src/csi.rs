@@ -1,4 +1,4 @@
-//! `wasser csi`: the node plugin.
+//! `wasser-serve csi`: the node plugin.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 use wasser_csi::cluster::ClusterError;
 use wasser_csi::kube::{KubeCluster, NodeClients};
 use wasser_csi::{Config, DRIVER, Health};
+use wasser_process::{client, listening, logs, options, signals};
 
-use super::{csi_probe, logs, options, signals};
-use crate::{client, listening};
+use crate::csi_probe;
 
 /// Options, each also an environment variable.
 #[derive(Debug, clap::Args)]
