@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 
 use super::fake_cluster::{COMPILING, FakeCluster, count_lines};
 use super::floor::{self, Template};
+use super::mappings::{Peak, Resident};
 use super::objects::{DATASETS, HUNG, NAMESPACE};
-use super::profile::{Sampling, anonymous_kilobytes};
+use super::profile::Sampling;
 use super::report::{Report, hundredths, milliseconds, quantile, seconds};
 use super::requests::{REQUESTS, counters, requests};
 use super::settle::{settle, wait_for};
@@ -185,11 +186,13 @@ pub fn bound(fake: &FakeCluster, scale: &Scale, report: &mut Report) -> Result<(
         .as_deref()
         .map(|file| Sampling::start(operator.id(), file));
     let sampling = sampling.transpose()?;
+    let peak = Peak::start(operator.id());
     let waited = watches.wait("every Dataset is Bound", PATIENCE, |tally| {
         tally.reached(DATASETS.0, "Bound").len() == wanted
     });
     waited.with_context(|| format!("wasser's log is {}", operator.log().display()))?;
     let (usage, metrics) = (Usage::of_operator(&operator)?, operator.metrics()?);
+    let peak = peak.finish()?;
     sampling.map_or(Ok(()), Sampling::finish)?;
     let after: Vec<f64> = watches
         .tally()
@@ -212,6 +215,7 @@ pub fn bound(fake: &FakeCluster, scale: &Scale, report: &mut Report) -> Result<(
     }
     report.figure("readyWithDatasetsMilliseconds", milliseconds(ready))?;
     report.figure("usageAtBound", usage)?;
+    report.figure("residentKilobytesAtPeak", peak)?;
     report.figure("requestsAtBound", requests(&BTreeMap::new(), &metrics, scale.count))?;
     report.figure("workAtBound", work(&metrics))?;
     report.figure("controlPlaneCpuSeconds", added(&before, &fake.control_plane()?))?;
@@ -256,7 +260,7 @@ fn idle(fake: &FakeCluster, operator: &OperatorProcess, report: &mut Report) -> 
         }),
     )?;
     report.figure("usageAfterIdle", after)?;
-    report.figure("anonymousKilobytesAfterIdle", anonymous_kilobytes(operator.id())?)?;
+    report.figure("residentKilobytesAfterIdle", Resident::of(operator.id())?)?;
     report.figure("workAfterIdle", work(&metrics))?;
     // Fake nodes have no containers to ask: this says what users would see.
     let states = r#"jsonpath={range .items[*]}{.status.phase} {.status.ufsTotal} {.status.fileNum}{"\n"}{end}"#;

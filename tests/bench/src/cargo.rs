@@ -21,7 +21,12 @@ pub fn directory(dev: bool) -> Result<PathBuf> {
 /// Builds wasser, and returns the path of the program, beside which is `wasser-serve`.
 pub fn build(dev: bool, report: &mut Report) -> Result<PathBuf> {
     let began = Instant::now();
-    cargo(dev, "build", &["--package", "wasser", "--package", "wasser-serve", "--bins"], &[])?;
+    cargo(
+        dev,
+        "build",
+        &["--package", "wasser", "--package", "wasser-serve", "--bins"],
+        &[],
+    )?;
     let program = output_directory(&paths::target(), dev).join("wasser");
     let size = fs::metadata(&program)
         .with_context(|| format!("looking for {}", program.display()))?

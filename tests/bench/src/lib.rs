@@ -18,6 +18,7 @@ mod data;
 mod delete;
 mod fake_cluster;
 mod floor;
+mod mappings;
 mod neighbour;
 pub mod objects;
 mod operations;

@@ -1,6 +1,5 @@
-//! Where the processor time and the memory of a process go.
+//! Where the processor time of a process goes.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
@@ -17,8 +16,6 @@ use tempfile::TempDir;
 const FREQUENCY: &str = "499";
 /// Bytes of the stack that are kept of each sample. Release builds have no frame pointers.
 const STACK: &str = "dwarf,16384";
-/// Mappings that take less than this of anonymous memory are summed up as others.
-const WORTH_A_LINE: u64 = 512 << 10;
 
 /// Samples of a running process.
 pub struct Sampling {
@@ -98,74 +95,5 @@ impl Drop for Sampling {
         if self.perf.kill().is_ok() {
             let _ended = self.perf.wait();
         }
-    }
-}
-
-/// Returns the anonymous memory of a process that is resident, in kB by what it is mapped from.
-///
-/// # Errors
-/// If the process has ended, or `/proc` is not as expected.
-pub fn anonymous_kilobytes(pid: u32) -> Result<BTreeMap<String, u64>> {
-    let path = format!("/proc/{pid}/smaps");
-    let text = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
-    by_mapping(&text).with_context(|| format!("{path} is not as expected"))
-}
-
-/// Parses the text of `smaps`. `None` if it is not as the kernel writes it.
-fn by_mapping(smaps: &str) -> Option<BTreeMap<String, u64>> {
-    let mut bytes: BTreeMap<String, u64> = BTreeMap::new();
-    let mut name = None;
-    for line in smaps.lines() {
-        let mut words = line.split_whitespace();
-        let first = words.next()?;
-        if let Some(field) = first.strip_suffix(':') {
-            if field == "Anonymous" {
-                let size: u64 = words.next()?.parse().ok()?;
-                *bytes.entry(name.clone()?).or_default() += size * 1024;
-            }
-        } else {
-            let path = words
-                .nth(4)
-                .map_or("(no name)", |path| path.rsplit('/').next().unwrap_or(path));
-            name = Some(path.to_owned());
-        }
-    }
-    let mut kilobytes = BTreeMap::new();
-    for (name, size) in bytes {
-        let name = if size < WORTH_A_LINE {
-            "(others)".to_owned()
-        } else {
-            name
-        };
-        *kilobytes.entry(name).or_default() += size / 1000;
-    }
-    Some(kilobytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SMAPS: &str = "\
-5581c000-5591c000 r-xp 00000000 fe:00 12 /usr/bin/wasser
-Rss:                1024 kB
-Anonymous:             0 kB
-VmFlags: rd ex mr mw me
-7f00a000-7f10a000 rw-p 00000000 00:00 0
-Anonymous:          1000 kB
-7f20a000-7f30a000 rw-p 00000000 00:00 0
-Anonymous:          1000 kB
-7ffd0000-7ffd1000 rw-p 00000000 00:00 0 [stack]
-Anonymous:            16 kB
-7ffd2000-7ffd3000 rw-p 00000000 00:00 0 [heap]
-Anonymous:          2000 kB
-";
-
-    #[test]
-    fn memory_is_summed_up_by_what_it_is_mapped_from() {
-        let expected = [("(no name)", 2048), ("(others)", 16), ("[heap]", 2048)];
-        let expected = expected.map(|(name, kilobytes)| (name.to_owned(), kilobytes)).into();
-        assert_eq!(by_mapping(SMAPS), Some(expected));
-        assert_eq!(by_mapping("Anonymous: 1 kB\n"), None);
     }
 }
