@@ -106,6 +106,48 @@ async fn compiled_code_is_loaded_after_a_restart() {
     assert_eq!(compiled(&cache), files);
 }
 
+/// What an image brings is root's, as everything is that a test of root's writes.
+#[tokio::test]
+async fn what_was_shipped_compiled_is_not_compiled_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let shipped = directory.path().join("shipped");
+    std::fs::create_dir(&shipped).unwrap();
+    let component = Guest::default().answers("desired", b"{}").build();
+    let file = directory.path().join("demo.wasm");
+    std::fs::write(&file, &component).unwrap();
+    let code = PluginHost::ship(&file, &shipped).unwrap();
+    let made = std::fs::metadata(&code).unwrap().modified().unwrap();
+    assert_eq!(PluginHost::ship(&file, &shipped).unwrap(), code);
+    assert_eq!(std::fs::metadata(&code).unwrap().modified().unwrap(), made);
+
+    let config = HostConfig {
+        // A compiler that always fails shows that it is not called.
+        precompiler: Some(vec!["/bin/false".into()]),
+        compiled_dir: Some(shipped),
+        ..HostConfig::new(directory.path().join("cache"))
+    };
+    let host = PluginHost::new(config.clone()).unwrap();
+    let loaded = load(&host, &component, "").await;
+    if rustix::process::geteuid().is_root() {
+        let mut demo = loaded.unwrap().instance(scope(), Fake::new());
+        assert_eq!(demo.desired(&context()).await.unwrap().unwrap(), "{}");
+    } else {
+        assert!(loaded.is_err());
+    }
+    assert!(compiled(&config.cache_dir).is_empty());
+
+    let another = Guest::default().answers("desired", b"[]").build();
+    let refused = load(&host, &another, "").await.unwrap_err();
+    assert!(refused.contains("/bin/false ended with"), "{refused}");
+
+    // It is not ours to remove.
+    std::fs::write(directory.path().join("damaged"), "damaged").unwrap();
+    std::fs::rename(directory.path().join("damaged"), &code).unwrap();
+    let refused = load(&host, &component, "").await.unwrap_err();
+    assert!(refused.contains("/bin/false ended with"), "{refused}");
+    assert_eq!(std::fs::read(&code).unwrap(), b"damaged");
+}
+
 #[tokio::test]
 async fn a_compilation_in_another_process_is_bounded_in_time() {
     let directory = tempfile::tempdir().unwrap();

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use wasser_e2e::demo::{bound, end, pod};
 use wasser_e2e::expect::PATIENCE;
+use wasser_e2e::installed::{RELEASE, SYSTEM};
 use wasser_e2e::manifests::with;
 use wasser_e2e::pods::{is_observed, is_ready};
 use wasser_e2e::tools::{kubectl, try_kubectl};
@@ -20,6 +21,10 @@ async fn one_pod_reads_what_another_writes() {
         installed.fuse_pods().await.is_empty(),
         "no pod has asked for the data yet"
     );
+    // The image brings what the operator would compile.
+    let operator = format!("deployment/{RELEASE}");
+    let said = kubectl(&["logs", "-n", SYSTEM, &operator]).await;
+    assert!(!said.contains("compil"), "{said}");
     installed.run(&pod("writer", json!({}))).await;
     installed
         .inside(

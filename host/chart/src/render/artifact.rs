@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
 use wasmtime::{Config, Engine, Module};
+use wasser_shipped::Shipped;
 
 use crate::error::RenderError;
 
@@ -16,15 +17,16 @@ static PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/helm-engine.was
 /// Sha256 of the unpacked module, in hex.
 const DIGEST: &str = env!("HELM_ENGINE_DIGEST");
 
-/// Who owns what an image brings.
-const ROOT: u32 = 0;
-
 /// Bytes of stack for the module's code. Helm allows a thousand nested `include`s before it
 /// complains, which take about ten mebibytes.
 pub const WASM_STACK: usize = 24 << 20;
 
 /// A wasmtime engine with the settings under which Helm's engine is compiled.
 pub fn engine() -> Result<Engine, RenderError> {
+    Engine::new(&config()).map_err(|error| failed("configuring wasmtime", &error))
+}
+
+fn config() -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
@@ -34,7 +36,7 @@ pub fn engine() -> Result<Engine, RenderError> {
         .memory_init_cow(true)
         .generate_address_map(false)
         .native_unwind_info(false);
-    Engine::new(&config).map_err(|error| failed("configuring wasmtime", &error))
+    config
 }
 
 /// The module from the cache, compiled first where it is not there.
@@ -58,30 +60,49 @@ pub fn load(engine: &Engine, cache_dir: &Path) -> Result<Module, RenderError> {
     })
 }
 
-/// The module that was compiled elsewhere for such a processor, if there is one in `directory`.
+/// The module that came with the image, if there is one in `directory` for this processor.
 pub fn shipped(engine: &Engine, directory: &Path) -> Option<Module> {
-    let trusted = fs::metadata(directory).is_ok_and(|data| data.uid() == ROOT && data.mode() & 0o022 == 0);
-    if !trusted {
-        tracing::debug!(directory = %directory.display(), "no compiled engine is taken from there: it is not root's \
-            alone");
-        return None;
+    open(engine, &Shipped::of(directory).find(&shipped_name())?)
+}
+
+/// Compiles the module for images, into `directory`, unless it is there. Returns its path.
+pub fn ship(directory: &Path) -> Result<PathBuf, RenderError> {
+    let path = wasser_shipped::file(directory, &shipped_name());
+    if open(&engine()?, &path).is_some() {
+        return Ok(path);
     }
-    open(engine, &directory.join(file_name(engine)))
+    let mut config = config();
+    let engine = wasser_shipped::for_most_processors(&mut config).and_then(|config| Engine::new(config));
+    let engine = engine.map_err(|error| failed("configuring wasmtime", &error))?;
+    wasser_shipped::write(directory, &shipped_name(), &machine_code(&engine)?)
+        .map_err(|error| failed(&format!("writing {}", path.display()), &error))
+}
+
+fn shipped_name() -> String {
+    format!("helm-engine-{}", short_digest())
+}
+
+fn short_digest() -> &'static str {
+    DIGEST.get(..16).unwrap_or(DIGEST)
 }
 
 fn compile(engine: &Engine, path: &Path) -> Result<(), RenderError> {
     tracing::info!(path = %path.display(), "compiling Helm's engine");
-    let mut module = Vec::new();
-    GzDecoder::new(PACKED)
-        .read_to_end(&mut module)
-        .map_err(|error| failed("unpacking the embedded module", &error))?;
-    let compiled = engine
-        .precompile_module(&module)
-        .map_err(|error| failed("compiling", &error))?;
+    let compiled = machine_code(engine)?;
     let unfinished = path.with_extension(format!("{}.unfinished", std::process::id()));
     write(&unfinished, &compiled)
         .and_then(|()| fs::rename(&unfinished, path))
         .map_err(|error| failed(&format!("writing {}", path.display()), &error))
+}
+
+fn machine_code(engine: &Engine) -> Result<Vec<u8>, RenderError> {
+    let mut module = Vec::new();
+    GzDecoder::new(PACKED)
+        .read_to_end(&mut module)
+        .map_err(|error| failed("unpacking the embedded module", &error))?;
+    engine
+        .precompile_module(&module)
+        .map_err(|error| failed("compiling", &error))
 }
 
 /// Writes through to the disk, so that a power cut after the renaming leaves no file of zeros.
@@ -96,8 +117,7 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 fn file_name(engine: &Engine) -> PathBuf {
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
-    let short = DIGEST.get(..16).unwrap_or(DIGEST);
-    PathBuf::from(format!("helm-engine-{short}-{:016x}.cwasm", hasher.finish()))
+    PathBuf::from(format!("helm-engine-{}-{:016x}.cwasm", short_digest(), hasher.finish()))
 }
 
 fn open(engine: &Engine, path: &Path) -> Option<Module> {
@@ -105,7 +125,7 @@ fn open(engine: &Engine, path: &Path) -> Option<Module> {
         return None;
     }
     // SAFETY: the file was written by `compile`, completely (it appears by renaming), and nobody
-    // but this user or root can write to its directory: `prepare_directory` and `shipped` have made
+    // but this user or root can write to its directory: `prepare_directory` and `Shipped` have made
     // sure. wasmtime checks version and settings itself.
     #[allow(unsafe_code)]
     let module = unsafe { Module::deserialize_file(engine, path) };

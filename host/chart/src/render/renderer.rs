@@ -1,6 +1,6 @@
 //! Helm's engine as the rest of the program sees it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -119,8 +119,8 @@ impl Renderer {
         Self::of(&engine, &module)
     }
 
-    /// The same with what [`Renderer::precompile`] has made elsewhere, in a directory that only
-    /// root can write to. None where there is nothing for this version and this processor.
+    /// The same with what [`Renderer::ship`] has made elsewhere, in a directory that only root can write
+    /// to. None where there is nothing for this version and this processor.
     ///
     /// # Errors
     /// If wasmtime cannot be used here.
@@ -147,6 +147,15 @@ impl Renderer {
     /// If the directory cannot be used or the engine does not compile.
     pub fn precompile(cache_dir: &Path) -> Result<(), RenderError> {
         artifact::load(&artifact::engine()?, cache_dir).map(drop)
+    }
+
+    /// Compiles the engine for images, into a directory from which [`Renderer::open_shipped`] opens it,
+    /// unless it is there. Returns its path.
+    ///
+    /// # Errors
+    /// If the file cannot be written or the engine does not compile.
+    pub fn ship(directory: &Path) -> Result<PathBuf, RenderError> {
+        artifact::ship(directory)
     }
 
     /// The same engine with instances of its own, which have these limits.

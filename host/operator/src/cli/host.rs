@@ -28,8 +28,8 @@ pub struct HostArgs {
     /// How much disk all of that may take, such as 1Gi [default: no limit but for what is pulled].
     #[arg(long, env = "WASSER_CACHE_SIZE", value_parser = bytes)]
     cache_size: Option<u64>,
-    /// A directory of root's with Helm's engine as `wasser precompile --helm` has compiled it for
-    /// such processors.
+    /// A directory of root's with Helm's engine and plugins as `wasser precompile --shipped` has compiled
+    /// them.
     #[arg(long, env = "WASSER_COMPILED_DIR")]
     compiled_dir: Option<PathBuf>,
     /// The directory below which registrations may name files.
@@ -56,6 +56,7 @@ impl HostArgs {
         let program = std::env::current_exe().context("finding this program's own file")?;
         let config = HostConfig {
             plugin_dir: self.plugin_dir.clone(),
+            compiled_dir: self.compiled_dir.clone(),
             precompiler: Some(vec![program, "precompile".into()]),
             compiled_bytes: self.share(COMPILED).unwrap_or(u64::MAX),
             last_good_bytes: self.share(LAST_GOOD).unwrap_or(u64::MAX),

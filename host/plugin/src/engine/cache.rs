@@ -1,4 +1,5 @@
-//! Keeps compiled components on disk, so that a restart does not compile them again.
+//! Keeps compiled components on disk, so that a restart does not compile them again, and finds those
+//! that came with the image.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fs::{self, DirBuilder, File, Metadata};
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
+use wasser_shipped::{EXTENSION, Shipped};
 
 use crate::engine::disk;
 use crate::engine::error::HostError;
@@ -16,7 +18,6 @@ use crate::package::digest::Digest;
 
 /// The number of files that are kept. The oldest are removed first.
 const KEPT: usize = 64;
-const EXTENSION: &str = "cwasm";
 
 /// A directory of machine code. Whoever can write to it can make this process run anything, so it
 /// must belong to this process's user alone.
@@ -26,6 +27,7 @@ pub struct Cache {
     /// different combination must not be loaded.
     compatibility: String,
     bytes: u64,
+    shipped: Option<Shipped>,
 }
 
 impl Cache {
@@ -51,7 +53,16 @@ impl Cache {
             directory: directory.to_owned(),
             compatibility: format!("{:016x}", hasher.finish()),
             bytes: u64::MAX,
+            shipped: None,
         })
+    }
+
+    /// Takes what is not in the directory from this one, where an image has it.
+    pub fn or_shipped(self, directory: Option<PathBuf>) -> Self {
+        Self {
+            shipped: directory.map(Shipped::of),
+            ..self
+        }
     }
 
     /// Keeps at most this many bytes. The newest file stays in any case.
@@ -66,12 +77,33 @@ impl Cache {
 
     /// Returns whether there is a file of a compiled component.
     pub fn has(&self, digest: &Digest) -> bool {
-        self.path(digest).exists()
+        self.path(digest).exists() || self.shipped_path(digest).is_some()
     }
 
-    /// Returns the compiled component, if it is in the cache. A file that cannot be loaded is
-    /// removed.
+    /// Returns the compiled component, if it is in the cache or came with the image. What was compiled
+    /// here comes first: it is for this very processor.
     pub fn get(&self, engine: &Engine, digest: &Digest) -> Option<Component> {
+        self.own(engine, digest).or_else(|| self.shipped(engine, digest))
+    }
+
+    fn shipped_path(&self, digest: &Digest) -> Option<PathBuf> {
+        self.shipped.as_ref()?.find(&shipped_name(digest))
+    }
+
+    /// Returns what came with the image. A file that cannot be loaded is passed over.
+    fn shipped(&self, engine: &Engine, digest: &Digest) -> Option<Component> {
+        let path = self.shipped_path(digest)?;
+        let loaded = load(engine, &path);
+        let reason = |error: &wasmtime::Error| {
+            let reason = format!("{error:#}");
+            tracing::warn!(path = %path.display(), reason, "a plugin that was shipped compiled is not usable here; it \
+                is compiled");
+        };
+        loaded.inspect_err(reason).ok()
+    }
+
+    /// Returns what was compiled here. A file that cannot be loaded is removed.
+    fn own(&self, engine: &Engine, digest: &Digest) -> Option<Component> {
         let path = self.path(digest);
         let metadata = fs::symlink_metadata(&path).ok()?;
         let trusted = if metadata.is_file() {
@@ -144,11 +176,16 @@ fn check_not_writable_by_others(metadata: &Metadata) -> Result<(), String> {
     Ok(())
 }
 
+/// The name of a compiled component in an image.
+pub fn shipped_name(digest: &Digest) -> String {
+    format!("plugin-{}", digest.hex())
+}
+
 #[allow(unsafe_code)]
-fn load(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
+pub fn load(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
     // SAFETY: the file must be the unchanged output of `precompile_component`, also while it is
-    // mapped. It is in a directory that only this user can write to, was written by this process or
-    // an earlier one, and is replaced by renaming, never in place.
+    // mapped. It is in a directory that only this user or root can write to, was written by this
+    // process, an earlier one or the maker of the image, and is replaced by renaming, never in place.
     unsafe { Component::deserialize_file(engine, path) }
 }
 

@@ -68,6 +68,7 @@ pub async fn compile(
     turn: Turn,
 ) -> Result<Component, CompileError> {
     let limit = turn.limit;
+    tracing::info!(%digest, bytes = bytes.len(), "compiling a plugin");
     let compiled = match &engine.config.precompiler {
         Some(command) => compile_outside(engine, command, &bytes, digest, limit).await?,
         None => {

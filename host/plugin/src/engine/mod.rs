@@ -45,6 +45,7 @@ use crate::engine::cache::Cache;
 use crate::engine::error::HostError;
 use crate::engine::threads::Threads;
 use crate::engine::ticker::Ticker;
+use crate::package::digest::Digest;
 use crate::package::limits::MAX_MEMORY;
 use crate::package::source::PluginDir;
 use crate::sandbox::budget::{Budget, TOTAL};
@@ -75,6 +76,9 @@ pub struct HostConfig {
     pub compiled_bytes: u64,
     /// How many bytes that with which registrations served last may take there.
     pub last_good_bytes: u64,
+    /// A directory of root's with components that were compiled by [`PluginHost::ship`]. `None` if all
+    /// are compiled here.
+    pub compiled_dir: Option<PathBuf>,
     /// The directory below which `path:` sources are found. `None` if `path:` sources are not
     /// served.
     pub plugin_dir: Option<PathBuf>,
@@ -98,6 +102,7 @@ impl HostConfig {
             cache_dir: cache_dir.into(),
             compiled_bytes: u64::MAX,
             last_good_bytes: u64::MAX,
+            compiled_dir: None,
             plugin_dir: None,
             max_file: 64 << 20,
             compile_timeout: Duration::from_secs(60),
@@ -144,7 +149,9 @@ impl PluginHost {
         let wasmtime = new_engine(wasmtime_config())?;
         let failed = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
         let linker = crate::sandbox::imports::linker(&wasmtime).map_err(failed)?;
-        let cache = Cache::open(&config.cache_dir, &wasmtime)?.limited_to(config.compiled_bytes);
+        let cache = Cache::open(&config.cache_dir, &wasmtime)?
+            .limited_to(config.compiled_bytes)
+            .or_shipped(config.compiled_dir.clone());
         let plugin_dir = match &config.plugin_dir {
             Some(path) => {
                 let dir = Dir::open_ambient_dir(path, cap_std::ambient_authority());
@@ -200,6 +207,32 @@ impl PluginHost {
     /// As [`PluginHost::precompile_file`], or the process cannot be bounded.
     pub fn precompile_file_bounded(component: &Path, output: &Path) -> Result<(), HostError> {
         precompile(component, output, bounds::bound_process)
+    }
+}
+
+impl PluginHost {
+    /// Compiles the component in a file for images, into a directory that becomes a host's
+    /// `compiled_dir`, unless it is there. Returns its path.
+    ///
+    /// # Errors
+    /// A file cannot be read or written, or the component cannot be compiled.
+    pub fn ship(component: &Path, directory: &Path) -> Result<PathBuf, HostError> {
+        let failed = |reason: String| HostError::Compile {
+            path: component.to_owned(),
+            reason,
+        };
+        let bytes = std::fs::read(component).map_err(|error| failed(error.to_string()))?;
+        let name = cache::shipped_name(&Digest::of(&bytes));
+        let path = wasser_shipped::file(directory, &name);
+        if path.is_file() && cache::load(&new_engine(wasmtime_config())?, &path).is_ok() {
+            return Ok(path);
+        }
+        let mut config = wasmtime_config();
+        let engine = wasser_shipped::for_most_processors(&mut config).and_then(|config| Engine::new(config));
+        let compiled = engine.and_then(|engine| engine.precompile_component(&bytes));
+        let compiled = compiled.map_err(|error| failed(format!("{error:#}")))?;
+        wasser_shipped::write(directory, &name, &compiled)
+            .map_err(|error| failed(format!("writing {}: {error}", path.display())))
     }
 }
 

@@ -22,8 +22,8 @@ pub const WASSER: &str = "wasser.fluid.io/wasser";
 
 /// Where the built-in plugins are; the operator finds them by the environment.
 const PLUGINS: &str = "/usr/share/wasser/plugins";
-/// Where Helm's engine is, compiled for processors like this machine's; on others, the operator
-/// compiles it when it starts.
+/// Where Helm's engine and the plugins are, compiled for most processors of this machine's architecture;
+/// on others, the operator compiles them.
 const COMPILED: &str = "/usr/share/wasser/compiled";
 /// Certificates of public authorities, for sources outside of the cluster.
 const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -55,9 +55,10 @@ pub fn wasser(program: &Path, plugins: &[Package], tag: &str) -> Result<Image> {
     let mut linked = libraries(&stripped)?;
     linked.extend(libraries(&serving)?);
     image = with_libraries(image, &linked);
-    let engine = compiled(program)?;
-    let name = engine.file_name().unwrap_or_default().to_string_lossy();
-    image = image.file(&format!("{COMPILED}/{name}"), &engine, 0o644);
+    for file in compiled(program, plugins)? {
+        let name = file.file_name().unwrap_or_default().display().to_string();
+        image = image.file(&format!("{COMPILED}/{name}"), &file, 0o644);
+    }
     for plugin in plugins {
         image = image
             .file(&format!("{PLUGINS}/{}.wasm", plugin.name), &plugin.component, 0o644)
@@ -85,36 +86,24 @@ fn strip(program: &Path) -> Result<PathBuf> {
     Ok(stripped)
 }
 
-/// Returns Helm's engine as this program compiles it. An earlier result stays as long as it is the
-/// same.
-fn compiled(program: &Path) -> Result<PathBuf> {
+/// Returns the files with Helm's engine and the plugins as this program compiles them. What an earlier
+/// call has compiled stays as long as it is the same.
+fn compiled(program: &Path, plugins: &[Package]) -> Result<Vec<PathBuf>> {
     let directory = paths::target()
         .join("image")
         .join(format!("compiled-{}", profile(program)));
-    let engines = || -> Result<Vec<PathBuf>> {
-        let Ok(entries) = fs::read_dir(&directory) else {
-            return Ok(Vec::new());
-        };
-        let paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
-        Ok(paths
-            .into_iter()
-            .filter(|path| path.extension().is_some_and(|end| end == "cwasm"))
-            .collect())
-    };
-    let compile = || {
-        let mut precompile = Command::new(program);
-        precompile.args(["precompile", "--helm"]).arg(&directory);
-        machine::run(&mut precompile).context("compiling Helm's engine for the image")
-    };
-    compile()?;
-    let mut found = engines()?;
-    if found.len() > 1 {
-        // The others are of earlier programs; only the program knows which is its own.
-        fs::remove_dir_all(&directory).with_context(|| format!("removing {}", directory.display()))?;
-        compile()?;
-        found = engines()?;
-    }
-    found.pop().context("the program has not compiled Helm's engine")
+    let mut precompile = Command::new(program);
+    precompile.args(["precompile", "--shipped"]).arg(&directory);
+    precompile.args(plugins.iter().map(|plugin| &plugin.component));
+    machine::run(&mut precompile).context("compiling Helm's engine and the plugins for the image")?;
+    let reading = || format!("reading {}", directory.display());
+    let entries = fs::read_dir(&directory).with_context(reading)?;
+    let mut files = entries
+        .map(|entry| Ok(entry?.path()))
+        .collect::<std::io::Result<Vec<_>>>()
+        .with_context(reading)?;
+    files.sort();
+    Ok(files)
 }
 
 /// Returns `debug` or `release`: the directory that cargo has built the program into.
