@@ -26,6 +26,7 @@ use crate::objects::owner::Owner;
 use crate::plugin::state::State;
 use crate::plugin::talk::{self, answer, failed};
 use crate::shared::ports::{self, Holder, PortError, Ports, parse_range};
+use crate::shared::state_copies::StateCopies;
 use crate::shared::upgrades::Generations;
 use crate::watched::Caches;
 use crate::watched::pods::PodInfo;
@@ -42,6 +43,8 @@ pub struct KubeBackend {
     pub caches: Arc<Caches>,
     /// The ports of all runtimes.
     pub ports: Arc<Ports>,
+    /// What plugins keep.
+    pub state_copies: Arc<StateCopies>,
     /// The runtime.
     pub identity: Identity,
     /// Its UID.
@@ -77,6 +80,7 @@ impl KubeBackend {
             client: self.client.clone(),
             caches: self.caches.clone(),
             ports: self.ports.clone(),
+            state_copies: self.state_copies.clone(),
             identity: self.identity.clone(),
             uid: self.uid.clone(),
             port_range: self.port_range.clone(),
@@ -154,7 +158,10 @@ impl KubeBackend {
     /// Where the plugin's state is.
     fn state(&self) -> State {
         let identity = &self.identity;
+        let shown = self.caches.config_map(&identity.namespace, &self.state_name());
         State {
+            copies: self.state_copies.clone(),
+            shown: shown.and_then(|map| map.metadata.resource_version.clone()),
             api: Api::namespaced(self.client.clone(), &identity.namespace),
             place: format!("ConfigMap {}/{}", identity.namespace, self.state_name()),
             name: self.state_name(),

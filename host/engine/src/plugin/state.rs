@@ -1,6 +1,7 @@
 //! What plugins keep for a runtime: a ConfigMap of the runtime's, with one key for each of theirs.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -13,6 +14,8 @@ use wasser_plugin::{BackendError, Digest, StateEntry};
 
 use wasser_chart::{is_conflict, is_not_found};
 
+use crate::shared::state_copies::{Kept, StateCopies};
+
 /// Bytes that a plugin may keep for a runtime, over all keys.
 const LIMIT: usize = 8 * 1024;
 /// Attempts to write what others write at the same time.
@@ -22,6 +25,10 @@ const ATTEMPTS: u32 = 5;
 pub struct State {
     /// The ConfigMaps of the runtime's namespace.
     pub api: Api<ConfigMap>,
+    /// What this process knows of such ConfigMaps.
+    pub copies: Arc<StateCopies>,
+    /// The version that the watch shows, of whomever the ConfigMap is.
+    pub shown: Option<String>,
     /// Kind, namespace and name, for messages.
     pub place: String,
     /// Name of the ConfigMap.
@@ -79,8 +86,6 @@ impl From<StateError> for BackendError {
     }
 }
 
-type Keys = BTreeMap<String, Vec<u8>>;
-
 /// The version of a value. It is the same for the same value: what follows from one is true
 /// whoever has written it.
 fn version(value: &[u8]) -> String {
@@ -93,7 +98,7 @@ impl State {
     /// # Errors
     /// If the ConfigMap is somebody else's, or cannot be read.
     pub async fn get(&self, key: &str) -> Result<Option<StateEntry>, StateError> {
-        let value = self.read().await?.0.remove(key);
+        let value = self.known().await?.keys.remove(key);
         Ok(value.map(|value| StateEntry {
             version: version(&value),
             value,
@@ -105,7 +110,7 @@ impl State {
     /// # Errors
     /// If the ConfigMap is somebody else's, or cannot be read.
     pub async fn keys(&self) -> Result<Vec<String>, StateError> {
-        Ok(self.read().await?.0.into_keys().collect())
+        Ok(self.known().await?.keys.into_keys().collect())
     }
 
     /// Sets or removes a key that has the value of this version, or that has none if there is no
@@ -117,9 +122,17 @@ impl State {
     /// If the key has another version, if the ConfigMap is somebody else's, would be too large, or
     /// cannot be written.
     pub async fn set(&self, key: &str, value: Option<Vec<u8>>, if_version: Option<&str>) -> Result<String, StateError> {
+        // What is known may be behind; what was read is not.
+        let mut known = self.copies.of(&self.owner.uid, self.shown.as_deref());
         for _ in 0..ATTEMPTS {
-            let (mut keys, found) = self.read().await?;
+            let (Kept { mut keys, metadata }, is_read) = match known.take() {
+                Some(known) => (known, false),
+                None => (self.read().await?, true),
+            };
             if keys.get(key).map(|value| version(value)).as_deref() != if_version {
+                if !is_read {
+                    continue;
+                }
                 let (place, key) = (self.place.clone(), key.to_owned());
                 return Err(StateError::Changed { place, key });
             }
@@ -132,29 +145,56 @@ impl State {
                 let place = self.place.clone();
                 return Err(StateError::TooLarge { place, size });
             }
-            match self.write(key, value.clone(), found).await {
+            match self.write(key, value.clone(), metadata).await {
                 Err(error) if is_conflict(&error) || is_not_found(&error) => {}
-                Err(error) => return Err(self.failed(error)),
-                Ok(()) => return Ok(value.as_deref().map(version).unwrap_or_default()),
+                Err(error) => {
+                    // The answer may be lost of a write that was made.
+                    self.copies.forget(&self.owner.uid);
+                    return Err(self.failed(error));
+                }
+                Ok(metadata) => {
+                    self.copies.keep(&self.owner.uid, Kept { keys, metadata });
+                    return Ok(value.as_deref().map(version).unwrap_or_default());
+                }
             }
         }
         let place = self.place.clone();
         Err(StateError::Contended { place })
     }
 
-    async fn read(&self) -> Result<(Keys, Option<ObjectMeta>), StateError> {
-        let Some(found) = self.api.get_opt(&self.name).await.map_err(|error| self.failed(error))? else {
-            return Ok((Keys::default(), None));
-        };
-        wasser_chart::check_kept(&found.metadata, &self.owner, &self.labels)?;
-        let keys = found.binary_data.unwrap_or_default();
-        let keys = keys.into_iter().map(|(key, value)| (key, value.0)).collect();
-        Ok((keys, Some(found.metadata)))
+    async fn known(&self) -> Result<Kept, StateError> {
+        match self.copies.of(&self.owner.uid, self.shown.as_deref()) {
+            Some(known) => Ok(known),
+            None => self.read().await,
+        }
     }
 
-    /// Writes the key into the object that was read, or makes the object. A conflict if that has
-    /// changed since, or somebody has made one.
-    async fn write(&self, key: &str, value: Option<Vec<u8>>, found: Option<ObjectMeta>) -> Result<(), kube::Error> {
+    async fn read(&self) -> Result<Kept, StateError> {
+        self.copies.forget(&self.owner.uid);
+        let found = self.api.get_opt(&self.name).await.map_err(|error| self.failed(error))?;
+        let kept = match found {
+            None => Kept::default(),
+            Some(found) => {
+                wasser_chart::check_kept(&found.metadata, &self.owner, &self.labels)?;
+                let keys = found.binary_data.unwrap_or_default();
+                Kept {
+                    keys: keys.into_iter().map(|(key, value)| (key, value.0)).collect(),
+                    metadata: Some(found.metadata),
+                }
+            }
+        };
+        self.copies.keep(&self.owner.uid, kept.clone());
+        Ok(kept)
+    }
+
+    /// Writes the key into the object that is known, or makes the object. Returns its metadata then. A
+    /// conflict if it has changed since, or somebody has made one.
+    async fn write(
+        &self,
+        key: &str,
+        value: Option<Vec<u8>>,
+        found: Option<ObjectMeta>,
+    ) -> Result<Option<ObjectMeta>, kube::Error> {
         let value = value.map(ByteString);
         if let Some(found) = found {
             let mut metadata = json!({"resourceVersion": found.resource_version});
@@ -163,13 +203,13 @@ impl State {
             }
             let patch = json!({"metadata": metadata, "binaryData": {key: value}});
             let params = crate::patch_params();
-            return self
+            let written = self
                 .api
                 .patch_metadata(&self.name, &params, &Patch::Merge(&patch))
-                .await
-                .map(drop);
+                .await?;
+            return Ok(Some(written.metadata));
         }
-        let Some(value) = value else { return Ok(()) };
+        let Some(value) = value else { return Ok(None) };
         let map = ConfigMap {
             metadata: ObjectMeta {
                 name: Some(self.name.clone()),
@@ -180,7 +220,8 @@ impl State {
             binary_data: Some(BTreeMap::from([(key.to_owned(), value)])),
             ..ConfigMap::default()
         };
-        self.api.create(&crate::post_params(), &map).await.map(drop)
+        let written = self.api.create(&crate::post_params(), &map).await?;
+        Ok(Some(written.metadata))
     }
 
     fn failed(&self, error: kube::Error) -> StateError {

@@ -150,6 +150,7 @@ impl Request {
             client: shared.client.clone(),
             caches: shared.caches.clone(),
             ports: shared.ports.clone(),
+            state_copies: shared.state_copies.clone(),
             identity: identity.clone(),
             uid: uid.clone(),
             port_range: plugin.settings.get("port-range").cloned(),

@@ -23,6 +23,7 @@ pub mod seen_objects;
 mod since;
 pub mod sizes_read;
 pub mod spread;
+pub mod state_copies;
 pub mod states_read;
 pub mod status_throttle;
 pub mod tasks;
@@ -58,6 +59,7 @@ use crate::shared::rush::Rush;
 use crate::shared::seen_objects::SeenObjects;
 use crate::shared::since::Since;
 use crate::shared::sizes_read::SizesRead;
+use crate::shared::state_copies::StateCopies;
 use crate::shared::states_read::StatesRead;
 use crate::shared::status_throttle::StatusThrottle;
 use crate::shared::tasks::Tasks;
@@ -121,6 +123,8 @@ pub struct Shared {
     pub rollouts: Arc<Rollouts>,
     /// What the objects of releases were last known to be like.
     pub seen_objects: SeenObjects,
+    /// What plugins keep for runtimes.
+    pub(crate) state_copies: Arc<StateCopies>,
     /// Specs that plugins have accepted.
     pub(crate) accepted: Accepted,
     /// Values that the API server has refused.
@@ -172,6 +176,7 @@ impl Shared {
             rush: Arc::default(),
             rollouts: Arc::default(),
             seen_objects: SeenObjects::default(),
+            state_copies: Arc::default(),
             accepted: Accepted::default(),
             refusals: Refusals::default(),
             vain_patches: VainPatches::default(),
@@ -279,6 +284,7 @@ impl Shared {
         self.upgrades.forget(uid);
         self.since.forget(uid);
         self.unready.forget(uid);
+        self.state_copies.forget(uid);
         self.accepted.forget(uid);
         self.refusals.forget(uid);
         self.rollouts.forget(uid);

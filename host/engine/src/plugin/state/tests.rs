@@ -1,4 +1,5 @@
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
@@ -15,6 +16,9 @@ struct Server {
     map: Arc<Mutex<Option<Value>>>,
     /// Writes that somebody else makes just before ours.
     rivals: Arc<Mutex<Vec<Value>>>,
+    /// How often it was read.
+    reads: Arc<AtomicU32>,
+    copies: Arc<StateCopies>,
 }
 
 fn status(code: StatusCode, reason: &str) -> (StatusCode, Value) {
@@ -65,6 +69,9 @@ impl Server {
         if let Some(rival) = rival.flatten() {
             self.put(rival);
         }
+        if method == Method::GET {
+            self.reads.fetch_add(1, Ordering::Relaxed);
+        }
         match (method, self.now()) {
             (&Method::GET, Some(map)) => (StatusCode::OK, map),
             (&Method::POST, None) => (StatusCode::CREATED, self.put(body.clone())),
@@ -79,8 +86,11 @@ impl Server {
         }
     }
 
+    /// The state as it is reached from now on, while the watch shows what is there now.
     fn state(&self) -> State {
         let server = self.clone();
+        let shown = self.now();
+        let shown = shown.and_then(|map| Some(map["metadata"]["resourceVersion"].as_str()?.to_owned()));
         let service = tower::service_fn(move |request: Request<Body>| {
             let server = server.clone();
             async move {
@@ -96,6 +106,8 @@ impl Server {
         });
         State {
             api: Api::namespaced(Client::new(service, "ns"), "ns"),
+            copies: self.copies.clone(),
+            shown,
             place: "ConfigMap ns/demo-alluxio-state".to_owned(),
             name: "demo-alluxio-state".to_owned(),
             owner: crate::objects::owner::owner_reference("AlluxioRuntime", "demo", "own"),
@@ -193,6 +205,54 @@ async fn the_map_of_somebody_else_is_neither_read_nor_written() {
     let refused = server.state().set("b", Some(b"y".to_vec()), None).await.unwrap_err();
     assert!(matches!(refused, StateError::Foreign(_)), "{refused}");
     assert_eq!(server.now().unwrap()["binaryData"], json!({"a": "eA=="}));
+}
+
+#[tokio::test]
+async fn what_is_known_is_not_read_again() {
+    let server = Server::default();
+    let reads = || server.reads.load(Ordering::Relaxed);
+    let before = server.state();
+    assert_eq!(before.get("a").await.unwrap(), None);
+    let first = before.set("a", Some(b"x".to_vec()), None).await.unwrap();
+    // The watch is behind, and then no longer.
+    for state in [&before, &server.state()] {
+        assert_eq!(state.get("a").await.unwrap().unwrap().version, first);
+        assert_eq!(state.keys().await.unwrap(), ["a"]);
+    }
+    let second = before.set("a", Some(b"y".to_vec()), Some(&first)).await.unwrap();
+    assert_eq!(reads(), 0);
+    // Somebody has edited it, which the watch shows.
+    let mut edited = server.now().unwrap();
+    edited["binaryData"]["a"] = json!("eg==");
+    server.put(edited);
+    let state = server.state();
+    assert_eq!(state.get("a").await.unwrap().unwrap().value, b"z");
+    assert_eq!(state.get("a").await.unwrap().unwrap().value, b"z");
+    assert_eq!(reads(), 1);
+    let refused = state.set("a", None, Some(&second)).await.unwrap_err();
+    assert!(matches!(refused, StateError::Changed { .. }), "{refused}");
+    // Another process has never read it, and does not take its watch's word for what it writes over.
+    let other = Server {
+        copies: Arc::default(),
+        ..server.clone()
+    };
+    let mut behind = other.state();
+    behind.shown = None;
+    behind.set("b", Some(b"y".to_vec()), None).await.unwrap();
+    assert_eq!(server.now().unwrap()["binaryData"], json!({"a": "eg==", "b": "eQ=="}));
+}
+
+#[tokio::test]
+async fn a_map_that_was_deleted_is_made_again() {
+    let server = Server::default();
+    let state = server.state();
+    let first = state.set("a", Some(b"x".to_vec()), None).await.unwrap();
+    *server.map.lock().unwrap() = None;
+    // Its keys are gone with it.
+    let refused = state.set("a", Some(b"y".to_vec()), Some(&first)).await.unwrap_err();
+    assert!(matches!(refused, StateError::Changed { .. }), "{refused}");
+    state.set("a", Some(b"y".to_vec()), None).await.unwrap();
+    assert_eq!(server.now().unwrap()["binaryData"], json!({"a": "eQ=="}));
 }
 
 #[tokio::test]
