@@ -5,10 +5,11 @@
 //! one object and is answered by trying again. A thread that hangs shows in `/healthz`.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,8 @@ pub struct Supervisor {
     fallen: watch::Sender<Option<String>>,
     /// The task that each thread is running, and since when.
     turns: Mutex<HashMap<ThreadId, (Arc<str>, Instant)>>,
+    /// For how many nanoseconds each task has had a thread.
+    busy: Mutex<BTreeMap<Arc<str>, Arc<AtomicU64>>>,
 }
 
 impl Supervisor {
@@ -42,7 +45,7 @@ impl Supervisor {
             what: what.to_owned(),
             stop: stop.clone(),
         };
-        let task = self.observe(what, task);
+        let task = self.measure(what, self.observe(what, task));
         tokio::spawn(async move {
             let _ending = ending;
             task.await;
@@ -81,6 +84,28 @@ impl Supervisor {
         let (what, since) = too_long.next()?;
         let seconds = now.saturating_duration_since(*since).as_secs();
         Some(format!("{what} has kept a thread for {seconds} s"))
+    }
+
+    /// Returns for how long the tasks have had a thread, by their descriptions.
+    pub fn busy(&self) -> Vec<(Arc<str>, Duration)> {
+        let busy = self.busy.lock();
+        let time = |nanoseconds: &AtomicU64| Duration::from_nanos(nanoseconds.load(Ordering::Relaxed));
+        busy.iter()
+            .map(|(task, nanoseconds)| (task.clone(), time(nanoseconds)))
+            .collect()
+    }
+
+    /// Sums up how long the task has a thread.
+    fn measure<F: Future>(&self, what: &str, task: F) -> impl Future<Output = F::Output> + use<F> {
+        let busy = self.busy.lock().entry(what.into()).or_default().clone();
+        let mut task = Box::pin(task);
+        poll_fn(move |context| {
+            let began = Instant::now();
+            let polled = task.as_mut().poll(context);
+            let took = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            busy.fetch_add(took, Ordering::Relaxed);
+            polled
+        })
     }
 
     /// Notes when the work has a thread.
@@ -185,5 +210,32 @@ mod tests {
             (None, Some("the work has kept a thread for 60 s"))
         );
         assert_eq!(supervisor.hanging(Instant::now() + LONGEST_TURN), None);
+    }
+
+    #[tokio::test]
+    async fn tasks_are_measured_while_they_have_a_thread() {
+        let supervisor = Arc::<Supervisor>::default();
+        let stop = CancellationToken::new();
+        stop.cancel();
+        let computes = async {
+            let began = Instant::now();
+            while began.elapsed() < Duration::from_millis(2) {}
+            tokio::task::yield_now().await;
+        };
+        supervisor
+            .spawn("the watch of something", &stop, computes)
+            .await
+            .unwrap();
+        let waits = std::future::ready(());
+        supervisor.spawn("the watch of nothing", &stop, waits).await.unwrap();
+        let busy = supervisor.busy();
+        let [(nothing, _), (something, took)] = busy.as_slice() else {
+            panic!("{busy:?}")
+        };
+        assert_eq!(
+            [&**nothing, &**something],
+            ["the watch of nothing", "the watch of something"]
+        );
+        assert!(*took >= Duration::from_millis(2), "{took:?}");
     }
 }

@@ -231,6 +231,9 @@ pub fn work(metrics: &Metrics) -> Value {
         "reconcileErrors": metrics.sums("wasser_reconcile_errors_total", &["kind", "error"]),
         "pluginCalls": metrics.sums("wasser_plugin_call_duration_seconds_count", &["method"]),
         "pluginCallSeconds": metrics.sums("wasser_plugin_call_duration_seconds_sum", &["method"]),
+        "responseBytes": metrics.sums("wasser_api_response_bytes_total", &["verb"]),
+        "watchEvents": metrics.sums("wasser_watch_events_total", &["resource"]),
+        "taskBusySeconds": metrics.sums("wasser_task_busy_seconds_total", &["task"]),
         "pluginErrors": metrics.sums("wasser_plugin_errors_total", &["method", "error"]),
     })
 }

@@ -252,6 +252,7 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
     let renderer = Arc::new(renderer);
     let shown = renderer.clone();
     metrics.helm.show(move |work| shown.done(work));
+    metrics.tasks.show(health.supervisor.clone());
     metrics.rollouts.show(rollouts.clone());
     let context = Arc::new(Context {
         client,

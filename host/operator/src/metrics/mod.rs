@@ -10,9 +10,11 @@ mod helm;
 mod operations;
 mod process;
 mod reconciles;
+mod requests;
 mod rollouts;
 mod runtimes;
 mod standings;
+mod tasks;
 
 use std::time::Duration;
 
@@ -24,6 +26,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
 pub use reconciles::Reconcile;
+pub use requests::Answer;
 use rollouts::PluginRollouts;
 pub use standings::Present;
 use standings::Standings;
@@ -32,12 +35,8 @@ use calls::Calls;
 use helm::Helm;
 use operations::DataOperations;
 use reconciles::Reconciles;
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Request {
-    verb: &'static str,
-    resource: String,
-}
+use requests::Requests;
+use tasks::Tasks;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfDataset {
@@ -67,11 +66,13 @@ type Size = Box<dyn Fn() -> usize + Send + Sync>;
 /// All metrics of the process.
 pub struct Metrics {
     registry: Registry,
-    requests: Family<Request, Counter>,
+    requests: Requests,
     reconciles: Reconciles,
     calls: Calls,
     /// That of Helm's engine.
     pub helm: Helm,
+    /// Those of tasks.
+    pub tasks: Tasks,
     /// How far other builds of plugins are.
     pub rollouts: PluginRollouts,
     /// How Datasets and runtimes stand now.
@@ -102,10 +103,13 @@ impl Metrics {
         let mut registry = Registry::default();
         let reconciles = Reconciles::new(&mut registry);
         let calls = Calls::new(&mut registry);
+        let requests = Requests::new(&mut registry);
         let operations = DataOperations::new(&mut registry);
         registry.register_collector(Box::new(process::Process));
         let helm = Helm::default();
         registry.register_collector(Box::new(helm.clone()));
+        let tasks = Tasks::default();
+        registry.register_collector(Box::new(tasks.clone()));
         let rollouts = PluginRollouts::default();
         registry.register_collector(Box::new(rollouts.clone()));
         let standings = Standings::default();
@@ -114,10 +118,11 @@ impl Metrics {
             reconciles,
             calls,
             helm,
+            tasks,
             rollouts,
             standings,
             operations,
-            requests: Family::default(),
+            requests,
             files: Family::default(),
             sizes: Family::default(),
             setup_errors: Family::default(),
@@ -131,11 +136,6 @@ impl Metrics {
             registry,
         };
         let registry = &mut metrics.registry;
-        registry.register(
-            "wasser_api_requests",
-            "Requests to the API server; a watch counts when it begins",
-            metrics.requests.clone(),
-        );
         registry.register(
             "dataset_ufs_file_num",
             "Files in the data sources of a dataset",
@@ -196,14 +196,9 @@ impl Metrics {
         text
     }
 
-    /// A request to the API server is sent.
-    pub fn api_request(&self, verb: &'static str, resource: &str) {
-        self.requests
-            .get_or_create(&Request {
-                verb,
-                resource: resource.to_owned(),
-            })
-            .inc();
+    /// A request to the API server is sent. Returns what counts its answer.
+    pub fn api_request(&self, verb: &'static str, resource: &str) -> Answer {
+        self.requests.sent(verb, resource)
     }
 
     /// Counts a call of the plugin that serves this kind.
