@@ -53,6 +53,7 @@ pub use wasser_chart::{FIELD_MANAGER, OrGone, is_conflict, is_not_found, is_outa
 pub use wasser_share::{FairPlaces, Place};
 pub use watched::cluster_objects::{self, ClusterObjects};
 pub use watched::helm_records::{self, Records};
+pub use watched::metadata::slim_metadata;
 pub use watched::namesake;
 pub use watched::pods::{Changed, PodIndex};
 pub use watched::readable::{Readable, Unreadable};

@@ -7,6 +7,7 @@
 pub mod cluster_objects;
 pub mod helm_records;
 pub mod host_ports;
+pub mod metadata;
 pub mod namesake;
 pub mod pods;
 pub mod readable;
@@ -48,12 +49,12 @@ pub struct Caches {
     pub daemon_sets: Store<Workload<DaemonSet>>,
     /// Names and labels of nodes.
     pub nodes: Store<PartialObjectMeta<Node>>,
-    /// Claims of datasets.
+    /// Claims of datasets, of their metadata only what is read.
     pub claims: Store<PartialObjectMeta<PersistentVolumeClaim>>,
     /// Volumes of datasets, of their specs only what says whose they are, where they lead and for which
     /// nodes they are.
     pub volumes: Store<PersistentVolume>,
-    /// ConfigMaps of runtimes.
+    /// ConfigMaps of runtimes, of their metadata only what is read.
     pub config_maps: Store<PartialObjectMeta<ConfigMap>>,
     /// Pods with the label `fluid.io/dataset`: those that hold cache.
     pub worker_pods: Arc<PodIndex>,

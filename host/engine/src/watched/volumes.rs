@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::{CSIPersistentVolumeSource, NodeSelectorTerm, Pe
 use wasser_api::labels::{SESSION_MANAGER_DIRECTORY, SKIP_CHECK_MOUNT_READY};
 
 use crate::objects::volume::{FLUID_PATH, MOUNT_TYPE, PUBLISH_METHOD, SUB_PATH};
+use crate::watched::metadata::slim_metadata;
 
 /// The attributes without which no pod gets what the clients mount, or gets it in another way.
 const LEADING: [&str; 5] = [
@@ -22,6 +23,7 @@ const NODE_AFFINITY: &str = "nodeAffinity";
 
 /// Keeps of a volume whose it is, where it leads, and for which nodes it is.
 pub fn slim_volume(volume: &mut PersistentVolume) {
+    slim_metadata(&mut volume.metadata);
     let spec = volume.spec.take().unwrap_or_default();
     let csi = spec.csi.map(|csi| CSIPersistentVolumeSource {
         volume_attributes: csi.volume_attributes.map(|mut attributes| {

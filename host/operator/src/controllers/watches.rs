@@ -21,7 +21,7 @@ use wasser_api::{labels, names};
 use wasser_chart::Driver;
 use wasser_engine::{
     Caches, Changed, NodeChange, PodIndex, Readable, Records, Runtimes, Unreadable, Workload, WorkloadKind,
-    helm_records, mapped, slim_volume,
+    helm_records, mapped, slim_metadata, slim_volume,
 };
 
 use super::change_bus::{Audience, ChangeBus};
@@ -95,7 +95,8 @@ pub fn start(
             watcher(
                 Api::<PartialObjectMeta<PersistentVolumeClaim>>::all(client.clone()),
                 ours.clone(),
-            ),
+            )
+            .modify(|claim| slim_metadata(&mut claim.metadata)),
             (change_bus.clone(), Audience::All, process.clone()),
             claim_key,
         ),
@@ -105,7 +106,8 @@ pub fn start(
             |volume: &PersistentVolume, _| volume_datasets(&volume.name_any()),
         ),
         config_maps: store(
-            watcher(Api::<PartialObjectMeta<ConfigMap>>::all(client.clone()), ours),
+            watcher(Api::<PartialObjectMeta<ConfigMap>>::all(client.clone()), ours)
+                .modify(|map| slim_metadata(&mut map.metadata)),
             to_runtimes(),
             owners_of_map,
         ),
