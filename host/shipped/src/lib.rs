@@ -5,12 +5,14 @@
 //! another version or configuration of wasmtime, is refused, and then compiled as if it were not
 //! there.
 
+use std::ffi::OsStr;
 use std::fs::{self, Metadata};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use wasmtime::Config;
+use wasmtime::{Config, Engine};
 
 /// Who owns what an image brings.
 const ROOT: u32 = 0;
@@ -74,7 +76,10 @@ impl Shipped {
     /// Returns the path of the code with this name, if it is there and can be trusted: whoever can write
     /// to it, can make this process run anything.
     pub fn find(&self, name: &str) -> Option<PathBuf> {
-        let path = file(&self.directory, name);
+        let mut paths = fs::read_dir(&self.directory)
+            .ok()?
+            .filter_map(|entry| Some(entry.ok()?.path()));
+        let path = paths.find(|path| is_of(path, name))?;
         let metadata = fs::symlink_metadata(&path).ok().filter(Metadata::is_file)?;
         let directory = fs::metadata(&self.directory).ok()?;
         if [&metadata, &directory]
@@ -92,23 +97,32 @@ impl Shipped {
     }
 }
 
-/// Returns the path of the code with this name in a directory.
-pub fn file(directory: &Path, name: &str) -> PathBuf {
-    directory.join(format!("{name}.{EXTENSION}"))
+/// Returns the path in a directory for [`Shipped`] of the code with this name that this engine makes. It
+/// changes with the version and the settings of wasmtime, not all of which wasmtime compares when it
+/// loads code: what other settings have made is not taken for what these make.
+pub fn path(directory: &Path, name: &str, engine: &Engine) -> PathBuf {
+    let mut settings = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut settings);
+    directory.join(format!("{name}-{:016x}.{EXTENSION}", settings.finish()))
 }
 
-/// Writes code with this name into a directory for [`Shipped`]. It appears there when it is complete.
+/// Returns whether this is the path of code with this name, whichever settings have made it.
+fn is_of(path: &Path, name: &str) -> bool {
+    let stem = path.file_stem().and_then(OsStr::to_str);
+    let named = stem.and_then(|stem| stem.rsplit_once('-'));
+    path.extension().is_some_and(|end| end == EXTENSION) && named.is_some_and(|(found, _)| found == name)
+}
+
+/// Writes code to a path from [`path`]. It appears there when it is complete.
 ///
 /// # Errors
 /// If it cannot be written.
-pub fn write(directory: &Path, name: &str, code: &[u8]) -> io::Result<PathBuf> {
-    let path = file(directory, name);
+pub fn write(path: &Path, code: &[u8]) -> io::Result<()> {
     let unfinished = path.with_extension(format!("{}.unfinished", std::process::id()));
     let mut out = fs::File::create(&unfinished)?;
     out.write_all(code)?;
     out.sync_all()?;
-    fs::rename(&unfinished, &path)?;
-    Ok(path)
+    fs::rename(&unfinished, path)
 }
 
 #[cfg(test)]
@@ -117,7 +131,7 @@ mod tests {
 
     use std::os::unix::fs::{PermissionsExt, symlink};
 
-    use wasmtime::{Engine, Module};
+    use wasmtime::Module;
 
     use super::*;
 
@@ -137,7 +151,8 @@ mod tests {
         allow(&directory, 0o755);
         let shipped = mine(&directory);
         assert_eq!(shipped.find("a"), None);
-        let path = write(&directory, "a", b"code").unwrap();
+        let path = path(&directory, "a", &Engine::default());
+        write(&path, b"code").unwrap();
         allow(&path, 0o644);
         assert_eq!(shipped.find("a"), Some(path.clone()));
         let of_another = Shipped {
@@ -152,9 +167,25 @@ mod tests {
         allow(&directory, 0o777);
         assert_eq!(shipped.find("a"), None);
         allow(&directory, 0o755);
-        symlink(&path, file(&directory, "b")).unwrap();
+        symlink(&path, directory.join("b-0.cwasm")).unwrap();
         assert_eq!(shipped.find("b"), None);
+        fs::write(directory.join("c-a-0.cwasm"), b"of another name").unwrap();
+        assert_eq!(shipped.find("c"), None);
         assert_eq!(shipped.find("a"), Some(path));
+    }
+
+    #[test]
+    fn what_other_settings_have_made_has_another_path() {
+        // wasmtime loads code with either setting.
+        let made = |has_addresses| {
+            let mut config = Config::new();
+            let config = for_most_processors(config.generate_address_map(has_addresses)).unwrap();
+            path(Path::new("compiled"), "a", &Engine::new(config).unwrap())
+        };
+        let (with, without) = (made(true), made(false));
+        assert_eq!(made(true), with);
+        assert_ne!(without, with);
+        assert!(is_of(&with, "a") && is_of(&without, "a"));
     }
 
     #[test]

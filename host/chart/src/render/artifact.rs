@@ -67,15 +67,15 @@ pub fn shipped(engine: &Engine, directory: &Path) -> Option<Module> {
 
 /// Compiles the module for images, into `directory`, unless it is there. Returns its path.
 pub fn ship(directory: &Path) -> Result<PathBuf, RenderError> {
-    let path = wasser_shipped::file(directory, &shipped_name());
-    if open(&engine()?, &path).is_some() {
-        return Ok(path);
-    }
     let mut config = config();
     let engine = wasser_shipped::for_most_processors(&mut config).and_then(|config| Engine::new(config));
     let engine = engine.map_err(|error| failed("configuring wasmtime", &error))?;
-    wasser_shipped::write(directory, &shipped_name(), &machine_code(&engine)?)
-        .map_err(|error| failed(&format!("writing {}", path.display()), &error))
+    let path = wasser_shipped::path(directory, &shipped_name(), &engine);
+    if !path.is_file() {
+        wasser_shipped::write(&path, &machine_code(&engine)?)
+            .map_err(|error| failed(&format!("writing {}", path.display()), &error))?;
+    }
+    Ok(path)
 }
 
 fn shipped_name() -> String {

@@ -182,7 +182,7 @@ pub fn shipped_name(digest: &Digest) -> String {
 }
 
 #[allow(unsafe_code)]
-pub fn load(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
+fn load(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
     // SAFETY: the file must be the unchanged output of `precompile_component`, also while it is
     // mapped. It is in a directory that only this user or root can write to, was written by this
     // process, an earlier one or the maker of the image, and is replaced by renaming, never in place.

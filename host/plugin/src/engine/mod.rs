@@ -222,17 +222,17 @@ impl PluginHost {
             reason,
         };
         let bytes = std::fs::read(component).map_err(|error| failed(error.to_string()))?;
-        let name = cache::shipped_name(&Digest::of(&bytes));
-        let path = wasser_shipped::file(directory, &name);
-        if path.is_file() && cache::load(&new_engine(wasmtime_config())?, &path).is_ok() {
-            return Ok(path);
-        }
+        let refused = |error: wasmtime::Error| failed(format!("{error:#}"));
         let mut config = wasmtime_config();
         let engine = wasser_shipped::for_most_processors(&mut config).and_then(|config| Engine::new(config));
-        let compiled = engine.and_then(|engine| engine.precompile_component(&bytes));
-        let compiled = compiled.map_err(|error| failed(format!("{error:#}")))?;
-        wasser_shipped::write(directory, &name, &compiled)
-            .map_err(|error| failed(format!("writing {}: {error}", path.display())))
+        let engine = engine.map_err(refused)?;
+        let path = wasser_shipped::path(directory, &cache::shipped_name(&Digest::of(&bytes)), &engine);
+        if !path.is_file() {
+            let compiled = engine.precompile_component(&bytes).map_err(refused)?;
+            wasser_shipped::write(&path, &compiled)
+                .map_err(|error| failed(format!("writing {}: {error}", path.display())))?;
+        }
+        Ok(path)
     }
 }
 
