@@ -19,6 +19,8 @@ const ROOT: u32 = 0;
 
 /// How a file of machine code ends.
 pub const EXTENSION: &str = "cwasm";
+/// How one ends that is being written.
+const UNFINISHED: &str = "unfinished";
 
 /// What processors with the level v3 of x86-64 have, in the words of Cranelift.
 #[cfg(target_arch = "x86_64")]
@@ -118,11 +120,29 @@ fn is_of(path: &Path, name: &str) -> bool {
 /// # Errors
 /// If it cannot be written.
 pub fn write(path: &Path, code: &[u8]) -> io::Result<()> {
-    let unfinished = path.with_extension(format!("{}.unfinished", std::process::id()));
+    let unfinished = path.with_extension(format!("{}.{UNFINISHED}", std::process::id()));
     let mut out = fs::File::create(&unfinished)?;
     out.write_all(code)?;
     out.sync_all()?;
     fs::rename(&unfinished, path)
+}
+
+/// Removes code from a directory, finished or not, but for these files. What is no code stays: it is not
+/// ours.
+///
+/// # Errors
+/// If something cannot be removed.
+pub fn keep_only(directory: &Path, kept: &[PathBuf]) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        let is_code = path
+            .extension()
+            .is_some_and(|end| end == EXTENSION || end == UNFINISHED);
+        if is_code && !kept.contains(&path) {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -186,6 +206,19 @@ mod tests {
         assert_eq!(made(true), with);
         assert_ne!(without, with);
         assert!(is_of(&with, "a") && is_of(&without, "a"));
+    }
+
+    #[test]
+    fn only_code_is_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let of_name = |name| directory.path().join(name);
+        let paths = ["a-1.cwasm", "a-0.cwasm", "a-0.7.unfinished", "a.wasm"].map(of_name);
+        for path in &paths {
+            fs::write(path, b"code").unwrap();
+        }
+        keep_only(directory.path(), &paths[..1]).unwrap();
+        let left = paths.map(|path| path.exists());
+        assert_eq!(left, [true, false, false, true]);
     }
 
     #[test]

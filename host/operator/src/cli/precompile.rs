@@ -1,7 +1,6 @@
 //! `wasser precompile`: what the operator starts to compile in a process of its own, whose memory
 //! is gone afterwards, and bounded meanwhile; and what an image is made with.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -16,7 +15,7 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["shipped", "files"], value_name = "DIR")]
     helm: Option<PathBuf>,
     /// Compile Helm's engine and components into this directory, for most processors of this
-    /// architecture. What else is in it is removed.
+    /// architecture. Other compiled code in it is removed.
     #[arg(long, value_name = "DIR")]
     shipped: Option<PathBuf>,
     /// A component, and the file for what is compiled; or components that are shipped.
@@ -36,17 +35,10 @@ pub fn run(args: &Args) -> Result<()> {
 
 fn ship(directory: &Path, components: &[PathBuf]) -> Result<()> {
     fs::create_dir_all(directory).with_context(|| format!("creating {}", directory.display()))?;
-    let mut shipped = BTreeSet::from([Renderer::ship(directory).context("compiling Helm's engine")?]);
+    let mut shipped = vec![Renderer::ship(directory).context("compiling Helm's engine")?];
     for component in components {
-        shipped.insert(PluginHost::ship(component, directory)?);
+        shipped.push(PluginHost::ship(component, directory)?);
     }
-    for entry in fs::read_dir(directory).with_context(|| format!("reading {}", directory.display()))? {
-        let path = entry
-            .with_context(|| format!("reading {}", directory.display()))?
-            .path();
-        if !shipped.contains(&path) {
-            fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
-        }
-    }
-    Ok(())
+    wasser_shipped::keep_only(directory, &shipped)
+        .with_context(|| format!("removing what is not shipped from {}", directory.display()))
 }

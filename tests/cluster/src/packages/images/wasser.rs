@@ -102,6 +102,7 @@ fn compiled(program: &Path, plugins: &[Package]) -> Result<Vec<PathBuf>> {
         .map(|entry| Ok(entry?.path()))
         .collect::<std::io::Result<Vec<_>>>()
         .with_context(reading)?;
+    files.retain(|path| path.extension().is_some_and(|end| end == "cwasm"));
     files.sort();
     Ok(files)
 }
