@@ -170,6 +170,26 @@ async fn grants_that_are_taken_back_count_while_the_next_component_is_compiled()
 }
 
 #[tokio::test]
+async fn grants_that_are_taken_back_count_where_what_was_shipped_is_for_other_processors() {
+    let directory = tempfile::tempdir().unwrap();
+    let shipped = directory.path().join("shipped");
+    std::fs::create_dir(&shipped).unwrap();
+    let [component, other] = [1, 2].map(|pages| Guest::default().pages(pages).build());
+    let name = format!("plugin-{}-0.cwasm", Digest::of(&other).hex());
+    std::fs::write(shipped.join(name), "cannot be loaded").unwrap();
+    let host = PluginHost::new(HostConfig {
+        compiled_dir: Some(shipped),
+        ..HostConfig::new(directory.path().join("cache"))
+    });
+    let (registrar, registry) = registrar(&host.unwrap(), None).await;
+    registrar.supply(&map("1", &component, GIVEN), here(&component)).await;
+    let less = map("2", &other, "grants: {kinds: [StatefulSet]}\n");
+    let (outcome, _) = registrar.begin(&less, here(&other)).await;
+    assert_eq!(outcome.changed, [KIND]);
+    assert_eq!(grants(&registry.get(KIND).unwrap()), "kinds [StatefulSet]");
+}
+
+#[tokio::test]
 async fn a_plugin_that_is_loaded_too_late_does_not_serve() {
     let (host, _directory) = host();
     let (registrar, registry) = registrar(&host, None).await;

@@ -1,12 +1,14 @@
 //! Keeps compiled components on disk, so that a restart does not compile them again, and finds those
 //! that came with the image.
 
+use std::collections::BTreeSet;
 use std::collections::hash_map::DefaultHasher;
 use std::fs::{self, DirBuilder, File, Metadata};
 use std::hash::{Hash, Hasher};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -28,6 +30,8 @@ pub struct Cache {
     compatibility: String,
     bytes: u64,
     shipped: Option<Shipped>,
+    /// What came with the image and cannot be loaded here. It is said once, and stays so.
+    unusable: Mutex<BTreeSet<Digest>>,
 }
 
 impl Cache {
@@ -54,6 +58,7 @@ impl Cache {
             compatibility: format!("{:016x}", hasher.finish()),
             bytes: u64::MAX,
             shipped: None,
+            unusable: Mutex::default(),
         })
     }
 
@@ -75,9 +80,10 @@ impl Cache {
             .join(format!("{}-{}.{EXTENSION}", digest.hex(), self.compatibility))
     }
 
-    /// Returns whether there is a file of a compiled component.
-    pub fn has(&self, digest: &Digest) -> bool {
-        self.path(digest).exists() || self.shipped_path(digest).is_some()
+    /// Returns whether a component need not be compiled. A file alone does not say so: what came with the
+    /// image may be for other processors.
+    pub fn has(&self, engine: &Engine, digest: &Digest) -> bool {
+        self.get(engine, digest).is_some()
     }
 
     /// Returns the compiled component, if it is in the cache or came with the image. What was compiled
@@ -86,18 +92,22 @@ impl Cache {
         self.own(engine, digest).or_else(|| self.shipped(engine, digest))
     }
 
-    fn shipped_path(&self, digest: &Digest) -> Option<PathBuf> {
-        self.shipped.as_ref()?.find(&shipped_name(digest))
+    fn unusable(&self) -> MutexGuard<'_, BTreeSet<Digest>> {
+        self.unusable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns what came with the image. A file that cannot be loaded is passed over.
+    /// Returns what came with the image. A file that cannot be loaded is passed over from then on.
     fn shipped(&self, engine: &Engine, digest: &Digest) -> Option<Component> {
-        let path = self.shipped_path(digest)?;
+        if self.unusable().contains(digest) {
+            return None;
+        }
+        let path = self.shipped.as_ref()?.find(&shipped_name(digest))?;
         let loaded = load(engine, &path);
         let reason = |error: &wasmtime::Error| {
             let reason = format!("{error:#}");
             tracing::warn!(path = %path.display(), reason, "a plugin that was shipped compiled is not usable here; it \
                 is compiled");
+            self.unusable().insert(*digest);
         };
         loaded.inspect_err(reason).ok()
     }
@@ -221,5 +231,33 @@ mod tests {
         assert!(cache.put(&engine, &digest, b"not machine code").is_err());
         assert!(cache.get(&engine, &digest).is_none());
         assert!(!cache.path(&digest).exists());
+    }
+
+    /// What an image brings is root's; what another user's tests write is passed over unseen.
+    #[test]
+    fn what_was_shipped_and_cannot_be_loaded_is_passed_over() {
+        let parent = tempfile::tempdir().unwrap();
+        let engine = Engine::default();
+        let shipped = parent.path().join("shipped");
+        fs::create_dir(&shipped).unwrap();
+        let allow = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        allow(&shipped, 0o755);
+        let digest = Digest::of(b"x");
+        let path = wasser_shipped::path(&shipped, &shipped_name(&digest), &engine);
+        fs::write(&path, b"not machine code").unwrap();
+        let cache = Cache::open(&parent.path().join("cache"), &engine)
+            .unwrap()
+            .or_shipped(Some(shipped));
+
+        allow(&path, 0o666);
+        assert!(!cache.has(&engine, &digest));
+        assert!(
+            cache.unusable().is_empty(),
+            "it was looked at, and others can write to it"
+        );
+        allow(&path, 0o644);
+        assert!(!cache.has(&engine, &digest));
+        assert_eq!(cache.unusable().contains(&digest), rustix::process::geteuid().is_root());
+        assert_eq!(fs::read(&path).unwrap(), b"not machine code");
     }
 }

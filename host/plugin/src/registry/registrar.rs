@@ -115,7 +115,8 @@ impl Registrar {
             .is_some_and(|(serves, narrowed)| !Arc::ptr_eq(serves, narrowed));
         // What is compiled is loaded in a moment, and takes the place of what serves at once, unless
         // another one is loaded.
-        let is_soon = |digest| self.host.engine.cache.has(digest) && self.loading.try_lock().is_ok();
+        let engine = &self.host.engine;
+        let is_soon = |digest| self.loading.try_lock().is_ok() && engine.cache.has(&engine.wasmtime, digest);
         let is_told = match &registered {
             Ok(registration) => is_narrowed && !is_soon(&registration.digest),
             Err(_) => true,
