@@ -5,9 +5,9 @@
 //! is compiled with the same configuration, in this process or in another one.
 //!
 //! # Trusted machine code
-//! A compiled component is loaded without further checks, so it is only read from a directory that
-//! nobody else can write to, and only if this version of wasmtime made it for this processor
-//! (`cache.rs`).
+//! A compiled component is loaded without further checks of its code, so it is only read from a
+//! directory that nobody but this user can write to, or nobody but root in the image. wasmtime refuses
+//! what another version has made, or for features that this processor has not (`cache.rs`).
 //!
 //! # Guests have threads of their own
 //! Whatever calls a plugin runs on them (`threads.rs`), so that nothing else waits while guests
