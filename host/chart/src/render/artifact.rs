@@ -1,7 +1,6 @@
 //! The compiled engine and its place on disk.
 
 use std::fs::{self, File};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -42,7 +41,7 @@ fn config() -> Config {
 /// The module from the cache, compiled first where it is not there.
 pub fn load(engine: &Engine, cache_dir: &Path) -> Result<Module, RenderError> {
     prepare_directory(cache_dir)?;
-    let path = cache_dir.join(file_name(engine));
+    let path = wasser_shipped::path(cache_dir, &name(), engine);
     if let Some(module) = open(engine, &path) {
         return Ok(module);
     }
@@ -62,7 +61,7 @@ pub fn load(engine: &Engine, cache_dir: &Path) -> Result<Module, RenderError> {
 
 /// The module that came with the image, if there is one in `directory` for this processor.
 pub fn shipped(engine: &Engine, directory: &Path) -> Option<Module> {
-    open(engine, &Shipped::of(directory).find(&shipped_name())?)
+    open(engine, &Shipped::of(directory).find(&name())?)
 }
 
 /// Compiles the module for images, into `directory`, unless it is there. Returns its path.
@@ -70,7 +69,7 @@ pub fn ship(directory: &Path) -> Result<PathBuf, RenderError> {
     let mut config = config();
     let engine = wasser_shipped::for_most_processors(&mut config).and_then(|config| Engine::new(config));
     let engine = engine.map_err(|error| failed("configuring wasmtime", &error))?;
-    let path = wasser_shipped::path(directory, &shipped_name(), &engine);
+    let path = wasser_shipped::path(directory, &name(), &engine);
     if !path.is_file() {
         wasser_shipped::write(&path, &machine_code(&engine)?)
             .map_err(|error| failed(&format!("writing {}", path.display()), &error))?;
@@ -78,12 +77,10 @@ pub fn ship(directory: &Path) -> Result<PathBuf, RenderError> {
     Ok(path)
 }
 
-fn shipped_name() -> String {
-    format!("helm-engine-{}", short_digest())
-}
-
-fn short_digest() -> &'static str {
-    DIGEST.get(..16).unwrap_or(DIGEST)
+/// The name of the compiled module. That of its file changes with wasmtime's version, its settings and the
+/// processor's features as well.
+fn name() -> String {
+    format!("helm-engine-{}", DIGEST.get(..16).unwrap_or(DIGEST))
 }
 
 fn compile(engine: &Engine, path: &Path) -> Result<(), RenderError> {
@@ -111,13 +108,6 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.set_permissions(fs::Permissions::from_mode(0o600))?;
     file.write_all(bytes)?;
     file.sync_all()
-}
-
-/// The name changes with the module, wasmtime's version, its settings and the processor's features.
-fn file_name(engine: &Engine) -> PathBuf {
-    let mut hasher = DefaultHasher::new();
-    engine.precompile_compatibility_hash().hash(&mut hasher);
-    PathBuf::from(format!("helm-engine-{}-{:016x}.cwasm", short_digest(), hasher.finish()))
 }
 
 fn open(engine: &Engine, path: &Path) -> Option<Module> {
