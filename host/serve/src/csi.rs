@@ -15,7 +15,7 @@ use wasser_csi::kube::{KubeCluster, NodeClients};
 use wasser_csi::{Config, DRIVER, Health};
 use wasser_process::{client, listening, logs, options, signals};
 
-use crate::csi_probe;
+use crate::{csi_probe, runtime};
 
 /// Options, each also an environment variable.
 #[derive(Debug, clap::Args)]
@@ -80,11 +80,7 @@ pub struct Args {
 /// Serves the kubelet until SIGTERM or SIGINT.
 pub fn run(args: Args) -> Result<()> {
     args.logs.start()?;
-    // Requests are few and short; every thread costs memory.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("starting the async runtime")?;
+    let runtime = runtime()?;
     let done = runtime.block_on(serve(args));
     // A file system that hangs may hold a thread for ever.
     runtime.shutdown_background();

@@ -7,7 +7,9 @@ mod webhook;
 
 use std::process::ExitCode;
 
+use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
+use tokio::runtime::{Builder, Runtime};
 
 /// Serves the kubelet and the API server.
 #[derive(Debug, Parser)]
@@ -37,6 +39,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Returns the async runtime of a command. Requests are few and short; every thread costs memory.
+fn runtime() -> Result<Runtime> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    runtime.context("starting the async runtime")
 }
 
 #[cfg(test)]

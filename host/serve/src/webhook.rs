@@ -8,6 +8,8 @@ use tokio_util::sync::CancellationToken;
 use wasser_process::{client, listening, logs, options, signals};
 use wasser_webhook::{Keeper, KubeDatasets, Server};
 
+use crate::runtime;
+
 /// Options, each also an environment variable.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -38,12 +40,7 @@ pub struct Args {
 /// Serves the API server until SIGTERM or SIGINT.
 pub fn run(args: Args) -> Result<()> {
     args.logs.start()?;
-    // Requests are few and short; every thread costs memory.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("starting the async runtime")?;
-    runtime.block_on(serve(args))
+    runtime()?.block_on(serve(args))
 }
 
 async fn serve(args: Args) -> Result<()> {
