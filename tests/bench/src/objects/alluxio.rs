@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::dataset::{Objects, secret};
+use super::registration::replaced;
 
 pub fn objects(name: &str) -> Objects {
     Objects {
@@ -21,14 +22,9 @@ pub fn objects(name: &str) -> Objects {
 /// Changes the registration so that Alluxio mounts by commands alone: the chart's script for mounts
 /// runs in containers, which fake nodes do not have.
 pub fn by_commands(registration: &str) -> String {
-    let replaced = |line: &str| {
-        let indent = line.len() - line.trim_start().len();
-        match line.trim() {
-            "settings:" => format!("{line}\n{:indent$}  mount-config-storage: secret", ""),
-            _ => line.to_owned(),
-        }
-    };
-    registration.lines().map(replaced).collect::<Vec<_>>().join("\n")
+    replaced(registration, "settings:", |line, indent| {
+        format!("{line}\n{indent}  mount-config-storage: secret")
+    })
 }
 
 #[cfg(test)]

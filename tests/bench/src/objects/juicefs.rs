@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::dataset::{NAMESPACE, Objects, encrypted, secret};
+use super::registration::replaced;
 
 pub fn objects(name: &str, number: u32) -> Objects {
     let url = format!("redis://redis.{NAMESPACE}:6379/{number}");
@@ -26,14 +27,9 @@ pub fn objects(name: &str, number: u32) -> Objects {
 /// Changes the registration so that there are ports for 10,000 runtimes, which take two each on the
 /// network of their nodes. The plugin's own range has enough for 2,000.
 pub fn with_ports(registration: &str) -> String {
-    let line = |line: &str| {
-        let indent = line.len() - line.trim_start().len();
-        match line.trim() {
-            "grants:" => format!("{:indent$}settings: {{port-range: 10000-29999}}\n{line}", ""),
-            _ => line.to_owned(),
-        }
-    };
-    registration.lines().map(line).collect::<Vec<_>>().join("\n")
+    replaced(registration, "grants:", |line, indent| {
+        format!("{indent}settings: {{port-range: 10000-29999}}\n{line}")
+    })
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod alluxio;
 mod dataset;
 mod jindo;
 mod juicefs;
+mod registration;
 mod thin;
 
 use std::fs;
