@@ -93,7 +93,7 @@ impl KubeBackend {
         }
     }
 
-    fn is_asked(&self) {
+    fn note_question(&self) {
         self.questions.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -237,7 +237,7 @@ fn controlled_by(pod: &Pod, uid: Option<&str>) -> bool {
 #[async_trait]
 impl Backend for KubeBackend {
     async fn list_pods(&self, _scope: &ObjectKey, role: &Role) -> Result<Vec<PodRecord>, BackendError> {
-        self.is_asked();
+        self.note_question();
         let pods = self.pods_of(role).await?;
         Ok(pods
             .into_iter()
@@ -257,20 +257,20 @@ impl Backend for KubeBackend {
     }
 
     async fn exec(&self, _scope: &ObjectKey, command: &ExecCommand<'_>) -> Result<Output, BackendError> {
-        self.is_asked();
+        self.note_question();
         self.goes_unwatched();
         let api = Api::<Pod>::namespaced(self.client.clone(), &self.identity.namespace);
         talk::run(&api, command).await
     }
 
     async fn http_get(&self, _scope: &ObjectKey, request: &HttpRequest<'_>) -> Result<Response, BackendError> {
-        self.is_asked();
+        self.note_question();
         self.goes_unwatched();
         talk::get(&self.client, &self.identity.namespace, request).await
     }
 
     async fn secret(&self, _scope: &ObjectKey, name: &str, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
-        self.is_asked();
+        self.note_question();
         self.goes_unwatched();
         let api = Api::<Secret>::namespaced(self.client.clone(), &self.identity.namespace);
         let found = api.get_opt(name).await.map_err(answer)?;
@@ -286,7 +286,7 @@ impl Backend for KubeBackend {
         kind: &str,
         name: &str,
     ) -> Result<Option<serde_json::Value>, BackendError> {
-        self.is_asked();
+        self.note_question();
         let Some(ReadableKind { group, version, .. }) = readable(kind) else {
             let found = self.caches.cluster_objects.get(kind, name).await.map_err(failed)?;
             let generation = found.as_ref().and_then(|object| object.metadata.generation);
@@ -308,7 +308,7 @@ impl Backend for KubeBackend {
     }
 
     async fn allocate_ports(&self, _scope: &ObjectKey, names: &[String]) -> Result<Vec<u16>, BackendError> {
-        self.is_asked();
+        self.note_question();
         let holder = self.holder().map_err(failed)?;
         let held = self
             .ports
@@ -325,13 +325,13 @@ impl Backend for KubeBackend {
     }
 
     async fn get_state(&self, _scope: &ObjectKey, key: &str) -> Result<Option<StateEntry>, BackendError> {
-        self.is_asked();
+        self.note_question();
         self.goes_unwatched();
         Ok(self.state().get(key).await?)
     }
 
     async fn state_keys(&self, _scope: &ObjectKey) -> Result<Vec<String>, BackendError> {
-        self.is_asked();
+        self.note_question();
         self.goes_unwatched();
         Ok(self.state().keys().await?)
     }
@@ -343,7 +343,7 @@ impl Backend for KubeBackend {
         value: Option<Vec<u8>>,
         if_version: Option<&str>,
     ) -> Result<String, BackendError> {
-        self.is_asked();
+        self.note_question();
         Ok(self.state().set(key, value, if_version).await?)
     }
 
@@ -354,7 +354,7 @@ impl Backend for KubeBackend {
         reason: &str,
         message: &str,
     ) -> Result<(), BackendError> {
-        self.is_asked();
+        self.note_question();
         let type_ = if kind == "Warning" {
             EventType::Warning
         } else {
